@@ -1,0 +1,229 @@
+"""The storage port: what the platform needs of a backend, and nothing that only SQL could do.
+
+Append-only: a commit adds versions, audit and timers; a version's `valid_to` is closed once and nothing else is ever
+overwritten. Every method takes the tenant. Nothing here holds a connection between calls; a `Snapshot` is a token.
+All methods raise StorageUnavailable when the backend does not answer. See docs/adr/0001-storage-and-transactions.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import NewType, Protocol
+from uuid import UUID
+
+import msgspec
+
+from cyoda.principal import Actor, TenantId
+from workflows.core.audit import AuditRecord
+from workflows.core.entity import Document, ModelKey, Version
+from workflows.core.predicates.narrowing import Narrowing
+from workflows.core.schema.model import Model
+from workflows.core.schema.node import Node
+from workflows.core.timer import Timer
+from workflows.core.unique import Claim
+
+Snapshot = NewType("Snapshot", str)
+"""An opaque token of one consistent committed state; valid as long as the backend's data directory."""
+
+
+class StaleConfiguration(Exception):  # noqa: N818 - an answer that the services act on, never a refusal to clients
+    """The tenant's configuration changed since the change set was computed; reload and decide again."""
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """The next version of one entity. `expected` is the number of the version it replaces, 0 for a new entity.
+
+    `document` None deletes the entity: the version becomes a tombstone with `state` as it was.
+    """
+
+    entity_id: UUID
+    model: ModelKey
+    expected: int
+    state: str
+    document: Document | None
+    transition: str
+    attributed: Actor
+    executor: Actor
+    claims: tuple[Claim, ...] | None = None
+    """The unique values the entity holds from now on, replacing all it held; None when its model declares no keys."""
+
+
+class Extension(msgspec.Struct, frozen=True, kw_only=True):
+    """A schema to be merged into a model's schema with the commit. Extensions never conflict with each other."""
+
+    model: ModelKey
+    node: Node
+
+
+class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
+    """All that one transaction commits, applied atomically or refused.
+
+    `at` is the proposed commit moment; the backend moves it forward by microseconds where needed, so that an
+    entity's versions rise strictly. One moment is shared by all versions of the change set.
+    `reads` are the version numbers of entities that were read but not written: they must still be current.
+    `epoch` is the configuration epoch the change was computed under; None skips the check.
+    """
+
+    transaction_id: UUID
+    at: datetime
+    writes: tuple[Write, ...] = ()
+    reads: Mapping[UUID, int] = {}
+    audit: tuple[AuditRecord, ...] = ()
+    arm: tuple[Timer, ...] = ()
+    disarm: tuple[str, ...] = ()
+    """Ids of timers to remove; removing an absent one is fine."""
+    extensions: tuple[Extension, ...] = ()
+    epoch: int | None = None
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which live entities of a model, in ascending id order.
+
+    At most one of `snapshot` and `at` (inclusive instant); neither means the latest committed state.
+    `narrowing` may leave out entities that certainly do not match; what comes back is a superset of the matches.
+    """
+
+    model: ModelKey
+    snapshot: Snapshot | None = None
+    at: datetime | None = None
+    narrowing: Narrowing | None = None
+    offset: int = 0
+    limit: int | None = None
+
+
+class StateCount(msgspec.Struct, frozen=True):
+    model: ModelKey
+    state: str
+    count: int
+
+
+class EntityStore(Protocol):
+    """Entities, their history, audit trail and timers (contract: entities 1.6, engine 5-6)."""
+
+    async def read(
+        self, tenant: TenantId, entity_ids: Sequence[UUID], *, snapshot: Snapshot | None = None
+    ) -> Mapping[UUID, Version]:
+        """The live versions of the given entities, latest or as the snapshot sees them; missing ones are left out."""
+        ...
+
+    async def begin(self, tenant: TenantId, entity_ids: Sequence[UUID] = ()) -> tuple[Snapshot, Mapping[UUID, Version]]:
+        """A fresh snapshot, and the given entities as it sees them, in one round trip."""
+        ...
+
+    async def read_as_of(self, tenant: TenantId, entity_id: UUID, at: datetime) -> Version | None:
+        """The live version at an instant (inclusive)."""
+        ...
+
+    async def read_written_by(self, tenant: TenantId, entity_id: UUID, transaction_id: UUID) -> Version | None:
+        """The version that a transaction wrote, tombstones excluded."""
+        ...
+
+    async def history(
+        self, tenant: TenantId, entity_id: UUID, *, until: datetime | None = None, limit: int = 1000
+    ) -> Sequence[Version]:
+        """All versions, newest first, tombstones included; documents are left empty. Unknown entity: empty."""
+        ...
+
+    def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+        """Entities in batches, one consistent state throughout."""
+        ...
+
+    async def count_by_state(self, tenant: TenantId, model: ModelKey | None = None) -> Sequence[StateCount]:
+        """Live entities by model and state; models and states without entities are left out."""
+        ...
+
+    async def commit(self, tenant: TenantId, change: ChangeSet) -> datetime:
+        """Apply the change set durably and return its commit moment.
+
+        Raises Conflict (an expected or read version is no longer current), UniqueViolation, StaleConfiguration.
+        """
+        ...
+
+    async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
+        """What the engine recorded for an entity, oldest first."""
+        ...
+
+    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
+        """Armed timers whose time has come, earliest first."""
+        ...
+
+    async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]: ...
+
+
+class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model with its imported workflow documents (normalised JSON text, in stored order), as of an epoch."""
+
+    model: Model | None
+    workflows: tuple[bytes, ...]
+    epoch: int
+
+
+class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of configuration leaves behind. None for `model` deletes it; workflows stay for a later import."""
+
+    model: Model | None
+    workflows: tuple[bytes, ...]
+
+
+class ConfigurationStore(Protocol):
+    """Models and workflows of a tenant (contract: entities 3-4, engine 1)."""
+
+    async def load(self, tenant: TenantId, key: ModelKey) -> StoredModel: ...
+
+    async def models(self, tenant: TenantId) -> Sequence[Model]:
+        """All models of the tenant, ordered by name and version."""
+        ...
+
+    async def change(
+        self, tenant: TenantId, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]
+    ) -> StoredModel:
+        """Let `decide` turn the stored model and its number of live entities into its successor, atomically.
+
+        No entity commit computed under the old configuration can land after this returns (the epoch rises).
+        Whatever `decide` raises leaves everything as it was.
+        """
+        ...
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge message: opaque header and metadata JSON, payload text (contract: engine 7)."""
+
+    id: UUID
+    header: bytes
+    metadata: bytes
+    payload: bytes
+    created_at: datetime
+
+
+class MessageStore(Protocol):
+    async def put_message(self, tenant: TenantId, message: Message) -> None: ...
+
+    async def message(self, tenant: TenantId, message_id: UUID) -> Message | None: ...
+
+    async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
+        """Delete the given messages and return the ids that existed."""
+        ...
+
+
+class Storage(EntityStore, ConfigurationStore, MessageStore, Protocol):
+    """One backend: everything a tenant's data plane needs of it."""
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+    async def ready(self) -> bool:
+        """Whether the backend answers now; never raises."""
+        ...
+
+
+class TenantDirectory(Protocol):
+    """Where a tenant's data lives; the control plane answers (wired in cyoda.runtime)."""
+
+    async def schema_of(self, tenant: TenantId) -> str:
+        """The storage namespace of a tenant, created on first use where that is allowed.
+
+        Raises Unauthorized for a tenant that does not exist and may not be created, Forbidden for a suspended one.
+        """
+        ...
