@@ -1,0 +1,1 @@
+"""The ASGI edge: routing, authentication, problem documents, CORS and limits, with no rule of any plane."""

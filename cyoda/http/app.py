@@ -1,0 +1,147 @@
+"""The ASGI application in front of Django: everything below the context path (contract: entities 1.1, 1.9).
+
+Whatever lies outside the context path goes to `fallback`. An empty context path leaves to `fallback` what no route
+knows.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, MutableMapping
+from time import perf_counter
+from typing import Any
+
+from cyoda.errors import CyodaError
+from cyoda.http.authentication import Authenticator
+from cyoda.http.cors import Cors
+from cyoda.http.metering import RequestMeter
+from cyoda.http.problem import Problems
+from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, Send
+from cyoda.http.response import JSON, Response
+from cyoda.http.router import ANY_METHOD, Match, Route, Router, path_segments
+
+AsgiApp = Callable[[Scope, Receive, Send], Any]
+Headers = MutableMapping[bytes, bytes]
+
+UNMATCHED = "unmatched"
+_METERED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+
+log = logging.getLogger(__name__)
+
+
+class HttpApp:
+    """Routes, authenticates, answers and meters. `is_healthy` decides what `GET {ctx}/health` says."""
+
+    def __init__(
+        self,
+        routes: Iterable[Route],
+        *,
+        authenticator: Authenticator,
+        context_path: str,
+        meter: RequestMeter,
+        fallback: AsgiApp,
+        cors: Cors | None = None,
+        problems: Problems | None = None,
+        is_healthy: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._router = Router([*routes, *_health_routes(is_healthy)])
+        self._authenticator = authenticator
+        self._prefix = context_path.rstrip("/")
+        self._meter = meter
+        self._fallback = fallback
+        self._cors = cors or Cors()
+        self._problems = problems or Problems()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            return await _acknowledge_lifespan(receive, send)
+        raw_path: str = scope["raw_path"].decode("latin-1")
+        if scope["type"] != "http" or not self._is_ours(raw_path, scope["method"]):
+            return await self._fallback(scope, receive, send)
+        started = perf_counter()
+        headers = dict(reversed(scope["headers"]))  # the first of repeated headers counts
+        origin = headers.get(b"origin")
+        template, response = await self._answer(scope, receive, headers, raw_path[len(self._prefix) :])
+        if response is None:
+            return None
+        await response.send(send, self._cors.headers(origin.decode("latin-1") if origin is not None else None))
+        method = scope["method"] if scope["method"] in _METERED_METHODS else "OTHER"
+        self._meter.record(method, template, response.status, perf_counter() - started)
+        return None
+
+    def _is_ours(self, raw_path: str, method: str) -> bool:
+        if self._prefix:
+            return raw_path.startswith(self._prefix) and raw_path[len(self._prefix) :][:1] in ("", "/")
+        try:
+            match = self._router.match(method, path_segments(raw_path))
+        except CyodaError:
+            return True
+        return match.route is not None or bool(match.allowed)
+
+    async def _answer(
+        self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], raw_path: str
+    ) -> tuple[str, Response | None]:
+        """The template and the answer; None when the client has gone."""
+        preflight = self._cors.preflight(scope["method"], headers)
+        if preflight is not None:
+            return UNMATCHED, preflight
+        path: str = scope["path"][len(self._prefix) :]
+        template = UNMATCHED
+        try:
+            match, refusal = self._match(scope["method"], raw_path)
+            route = match.route
+            if route is not None:
+                template = route.template
+            request = ApiRequest(scope, receive, path=path, headers=headers, values=match.values)
+            if route is None or not route.public:
+                request.principal = await self._authenticator.authenticate(request.header(b"authorization"))
+            if route is None:
+                if refusal is not None:
+                    raise refusal
+                return template, _no_route(match)
+            return template, await route.handler(request)
+        except CyodaError as error:
+            return template, self._problems.refusal(error, path)
+        except ClientDisconnected:
+            return template, None
+        except Exception as error:  # noqa: BLE001 - the outermost edge: whatever happens, the client gets a ticket
+            return template, self._problems.failure(error, path)
+
+    def _match(self, method: str, raw_path: str) -> tuple[Match, CyodaError | None]:
+        """A path that cannot be decoded is refused only after authentication, like any unknown one."""
+        try:
+            return self._router.match(method, path_segments(raw_path)), None
+        except CyodaError as error:
+            return Match(None, {}), error
+
+
+def _no_route(match: Match) -> Response:
+    if match.allowed:
+        return Response(405, headers=((b"allow", ", ".join(sorted(match.allowed)).encode()),))
+    return page_not_found()
+
+
+def page_not_found() -> Response:
+    return Response(404, b"404 page not found", b"text/plain")
+
+
+def _health_routes(is_healthy: Callable[[], bool]) -> list[Route]:
+    async def health(_: ApiRequest) -> Response:
+        return Response(200, b'{"status":"UP"}', JSON) if is_healthy() else Response(503, b'{"status":"DOWN"}', JSON)
+
+    async def other_method(_: ApiRequest) -> Response:
+        return page_not_found()
+
+    return [
+        Route("GET", "/health", health, public=True),
+        Route(ANY_METHOD, "/health", other_method, public=True),
+    ]
+
+
+async def _acknowledge_lifespan(receive: Receive, send: Send) -> None:
+    """The composition root starts and stops everything itself."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,76 @@
+"""The identity service of one node, assembled from its settings (contract: identity 1, 2, 18)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from cyoda.clock import Clock
+from cyoda.conf import Bootstrap, Conf, ConfError
+from cyoda.http.authentication import Authenticator, FixedAuthenticator
+from cyoda.http.router import Route
+from cyoda.principal import Principal
+from tenants.identity.clients import BootstrapClients, ChainedClients, Client, ClientRegistry, secret_digest
+from tenants.identity.issue import TokenIssuer
+from tenants.identity.keys import FixedKeyRing, InvalidKey, KeyPair, load_key_pair
+from tenants.identity.routes import jwt_routes, mock_routes
+from tenants.identity.token_endpoint import TokenEndpoint
+from tenants.identity.verify import BearerAuthenticator, TokenVerifier
+
+MOCK_TENANT = "mock-tenant"
+MOCK_USER = "mock-user-001"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the edges need: who calls, and the routes that hand out tokens and keys."""
+
+    authenticator: Authenticator
+    routes: Sequence[Route]
+
+
+def identity_service(conf: Conf, clock: Clock, clients: Sequence[ClientRegistry] = ()) -> Identity:
+    """The service in the configured mode; `clients` are registries beside the bootstrap client.
+
+    Raises ConfError when the signing key is not an RSA private key.
+    """
+    if conf.iam.mode == "mock":
+        return Identity(FixedAuthenticator(mock_principal(conf)), mock_routes())
+    ring = FixedKeyRing(bootstrap_key_pair(conf, clock))
+    verifier = TokenVerifier(ring, issuer=conf.jwt.issuer, audience=conf.jwt.audience, clock=clock)
+    issuer = TokenIssuer(ring, issuer=conf.jwt.issuer, expiry_seconds=conf.jwt.expiry_seconds, clock=clock)
+    registry = ChainedClients([BootstrapClients(bootstrap_client(conf.bootstrap)), *clients])
+    return Identity(BearerAuthenticator(verifier), jwt_routes(TokenEndpoint(registry, issuer), ring, clock))
+
+
+def mock_principal(conf: Conf) -> Principal:
+    """Everyone, in mock mode."""
+    return Principal(tenant=MOCK_TENANT, user_id=MOCK_USER, kind=conf.iam.mock_kind, roles=conf.iam.mock_roles)
+
+
+def bootstrap_key_pair(conf: Conf, clock: Clock) -> KeyPair:
+    """Raises ConfError."""
+    now = clock()
+    try:
+        return load_key_pair(
+            conf.jwt.signing_key or "",
+            audience=conf.jwt.bootstrap_audience,
+            valid_from=now,
+            valid_to=now + timedelta(days=conf.iam.keypair_default_validity_days),
+        )
+    except InvalidKey as fault:
+        raise ConfError(f"CYODA_JWT_SIGNING_KEY {fault}.") from None
+
+
+def bootstrap_client(bootstrap: Bootstrap) -> Client | None:
+    """The client of the configuration; None when none is configured."""
+    if bootstrap.client_id is None or bootstrap.client_secret is None:
+        return None
+    return Client(
+        id=bootstrap.client_id,
+        secret_digest=secret_digest(bootstrap.client_secret),
+        tenant=bootstrap.tenant_id,
+        user_id=bootstrap.user_id,
+        roles=bootstrap.roles,
+    )

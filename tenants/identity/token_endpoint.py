@@ -1,0 +1,95 @@
+"""`POST /oauth/token`: OAuth's own JSON, never problem documents (contract: identity 3)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, unquote_plus
+
+from cyoda.errors import BodyTooLarge
+from cyoda.http.request import ApiRequest
+from cyoda.http.response import JSON, Header, Response, json_response
+from cyoda.jsonio import dumps
+from tenants.identity.clients import Client, ClientRegistry, authenticate_client
+from tenants.identity.exchange import GRANT as TOKEN_EXCHANGE
+from tenants.identity.exchange import refusal_of
+from tenants.identity.issue import NoSigningKey, TokenIssuer
+
+BODY_LIMIT_BYTES = 1024 * 1024
+_NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
+_BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
+
+
+class TokenEndpoint:
+    """Gives tokens to clients that prove their secret; credentials are judged before anything else."""
+
+    def __init__(self, clients: ClientRegistry, issuer: TokenIssuer) -> None:
+        self._clients = clients
+        self._issuer = issuer
+
+    async def __call__(self, request: ApiRequest) -> Response:
+        client = await self._client(request.header(b"authorization"))
+        if client is None:
+            return _error(401, "invalid_client")
+        try:
+            parameters = await _parameters(request)
+        except BodyTooLarge:
+            return _error(400, "invalid_request")
+        match parameters.get("grant_type"):
+            case "client_credentials":
+                return self._client_token(client)
+            case grant if grant == TOKEN_EXCHANGE:
+                return _error(400, "invalid_grant", refusal_of(parameters))
+            case _:
+                return _error(400, "unsupported_grant_type")
+
+    async def _client(self, authorization: str | None) -> Client | None:
+        for client_id, secret in _credentials(authorization):
+            client = await authenticate_client(self._clients, client_id, secret)
+            if client is not None:
+                return client
+        return None
+
+    def _client_token(self, client: Client) -> Response:
+        try:
+            token = self._issuer.for_client(client)
+        except NoSigningKey:
+            return _error(500, "server_error")
+        body = {"access_token": token, "token_type": "Bearer", "expires_in": self._issuer.expiry_seconds}
+        return Response(200, dumps(body), JSON, _NO_STORE)
+
+
+def _credentials(authorization: str | None) -> Iterator[tuple[str, str]]:
+    """Id and secret of a Basic header: form-url-decoded as the standard says, then as they stand."""
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return
+    client_id, separator, secret = text.partition(":")
+    if not separator:
+        return
+    decoded = None
+    if not _BROKEN_ESCAPE.search(text):
+        decoded = unquote_plus(client_id), unquote_plus(secret)
+        yield decoded
+    if decoded != (client_id, secret):
+        yield client_id, secret
+
+
+async def _parameters(request: ApiRequest) -> dict[str, str]:
+    """Form parameters; those of the query string fill in what the body does not give."""
+    body = await request.body(BODY_LIMIT_BYTES, "request body exceeds 1 MiB")
+    form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True)
+    query = [(name, values[0]) for name, values in request.query.items()]
+    return dict(query) | dict(reversed(form))
+
+
+def _error(status: int, code: str, description: str | None = None) -> Response:
+    response = json_response({"error": code, "error_description": description or code}, status)
+    response.headers = _NO_STORE
+    return response

@@ -1,0 +1,158 @@
+"""From a bearer token to a principal (contract: identity 5).
+
+Every failure is the same Unauthorized: a caller learns nothing about which check failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import jwt
+
+from cyoda.clock import Clock
+from cyoda.errors import Unauthorized
+from cyoda.principal import Principal
+from tenants.identity.keys import KeyPair, KeyRing
+
+SKEW_SECONDS = 30
+MAX_TOKEN_CHARACTERS = 16 * 1024
+MAX_CACHED = 4096
+RESERVED_TENANT = "SYSTEM"
+
+Claims = Mapping[str, Any]
+
+# Times, issuer and audience are judged here, by our own clock and with one refusal; PyJWT judges the signature.
+_SIGNATURE_ONLY: Any = {
+    "verify_signature": True,
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+    "verify_aud": False,
+    "verify_iss": False,
+    "verify_sub": False,
+    "verify_jti": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    principal: Principal
+    pair: KeyPair
+    valid_until: float
+
+
+class TokenVerifier:
+    """Validates first-party tokens and remembers the valid ones until they expire."""
+
+    def __init__(self, ring: KeyRing, *, issuer: str, audience: str | None = None, clock: Clock) -> None:
+        self._ring = ring
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+        self._cache: dict[str, _Verified] = {}
+
+    def principal_of(self, token: str) -> Principal:
+        """Raises Unauthorized."""
+        now = self._clock().timestamp()
+        known = self._cache.get(token)
+        if known is not None:
+            if now < known.valid_until and self._ring.active(known.pair.kid) is known.pair:
+                return known.principal
+            del self._cache[token]
+        if len(token) > MAX_TOKEN_CHARACTERS:
+            raise Unauthorized
+        pair = self._pair_of(token)
+        claims = _signed_claims(token, pair)
+        valid_until = _valid_until(claims, now)
+        self._check_origin(claims)
+        principal = principal_from(claims)
+        if len(self._cache) >= MAX_CACHED:
+            del self._cache[next(iter(self._cache))]
+        self._cache[token] = _Verified(principal, pair, valid_until)
+        return principal
+
+    def _pair_of(self, token: str) -> KeyPair:
+        try:
+            header = jwt.get_unverified_header(token)
+        except jwt.PyJWTError:
+            raise Unauthorized from None
+        kid = header.get("kid")
+        pair = self._ring.active(kid) if header.get("alg") == "RS256" and isinstance(kid, str) else None
+        if pair is None:
+            raise Unauthorized
+        return pair
+
+    def _check_origin(self, claims: Claims) -> None:
+        if claims.get("iss") != self._issuer:
+            raise Unauthorized
+        if self._audience is not None:
+            audience = claims.get("aud")
+            if self._audience not in (audience if isinstance(audience, list) else [audience]):
+                raise Unauthorized
+
+
+class BearerAuthenticator:
+    """Reads `Bearer <token>`; the prefix is exact."""
+
+    def __init__(self, verifier: TokenVerifier) -> None:
+        self._verifier = verifier
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """Raises Unauthorized."""
+        if authorization is None or not authorization.startswith("Bearer "):
+            raise Unauthorized
+        return self._verifier.principal_of(authorization[7:])
+
+
+def principal_from(claims: Claims) -> Principal:
+    """Who the claims speak for. Raises Unauthorized without a tenant or a user, or for the reserved tenant."""
+    tenant = _name(claims.get("caas_org_id"))
+    user_id = _name(claims.get("caas_user_id") or claims.get("sub"))
+    if tenant == RESERVED_TENANT:
+        raise Unauthorized
+    is_service = "scopes" in claims and "user_roles" not in claims
+    return Principal(
+        tenant=tenant,
+        user_id=user_id,
+        kind="service" if is_service else "user",
+        roles=_texts(claims.get("user_roles")) or _texts(claims.get("scopes")),
+    )
+
+
+def _signed_claims(token: str, pair: KeyPair) -> Claims:
+    try:
+        return jwt.decode(token, pair.public_key, algorithms=["RS256"], options=_SIGNATURE_ONLY)
+    except (jwt.PyJWTError, ValueError, RecursionError):
+        raise Unauthorized from None
+
+
+def _valid_until(claims: Claims, now: float) -> float:
+    """The moment (epoch seconds, skew included) at which a token that is valid now stops being so."""
+    expires, issued, not_before = _moment(claims, "exp"), _moment(claims, "iat"), claims.get("nbf")
+    starts = issued if not_before is None else max(issued, _moment(claims, "nbf"))
+    if now >= expires + SKEW_SECONDS or starts > now + SKEW_SECONDS:
+        raise Unauthorized
+    return expires + SKEW_SECONDS
+
+
+def _moment(claims: Claims, name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise Unauthorized
+    if isinstance(value, float) and not isfinite(value):
+        raise Unauthorized
+    return value
+
+
+def _name(value: object) -> str:
+    """A text that can be stored as an id."""
+    if not isinstance(value, str) or value == "" or "\0" in value:
+        raise Unauthorized
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
