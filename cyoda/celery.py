@@ -1,0 +1,43 @@
+"""The Celery application `cyoda`: wakes work whose truth is a row (design: processes)."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery, signals
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cyoda.settings")
+
+from django.conf import settings  # the settings module must be named first
+
+from cyoda.embedded.launch import die_with_parent
+
+LONGEST_TASK_SECONDS = 3600
+"""A task that runs longer is handed out a second time by the Redis transport."""
+
+app = Celery("cyoda")
+app.conf.update(
+    broker_url=settings.CONF.storage.broker_url or "memory://",
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "visibility_timeout": LONGEST_TASK_SECONDS,
+        # A killed worker's tasks return after seconds: the transport looks for them on each second poll.
+        "unacked_restore_interval": 2,
+        "unacked_restore_throttle": 1,
+    },
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    task_ignore_result=True,
+    task_default_queue="cyoda",
+    worker_prefetch_multiplier=1,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks(["tenants", "workflows"])
+
+
+@signals.worker_process_init.connect
+def _leave_with_the_worker(**_: object) -> None:
+    """A pool process must not outlive a killed worker, which would run the task twice at once."""
+    die_with_parent(os.getppid())

@@ -1,0 +1,42 @@
+"""The figures of one process, in a registry of its own (Prometheus text, contract: entities 1.1)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.gc_collector import GCCollector
+from prometheus_client.platform_collector import PlatformCollector
+from prometheus_client.process_collector import ProcessCollector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Metrics:
+    """Instruments by the names under which they are exposed; labels never carry ids or tenants."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        GCCollector(registry=self.registry)
+        self.http_seconds = self.histogram(
+            "cyoda_http_request_duration_seconds", "Time to answer an HTTP request.", "method", "route", "status"
+        )
+        self.commits = self.counter("cyoda_tx_total", "Finished transactions.", "outcome")
+        self.dispatch_seconds = self.histogram(
+            "cyoda_dispatch_duration_seconds", "Time of a callout to a calculation member.", "kind", "outcome"
+        )
+        self.members = Gauge("cyoda_members", "Calculation members connected to this node.", registry=self.registry)
+
+    def counter(self, name: str, help: str, *labels: str) -> Counter:
+        return Counter(name, help, labels, registry=self.registry)
+
+    def histogram(self, name: str, help: str, *labels: str) -> Histogram:
+        return Histogram(name, help, labels, registry=self.registry, buckets=_SECONDS)
+
+    def observe_http(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one answer; `route` is the pattern (`/entity/{format}`), never the path."""
+        self.http_seconds.labels(method, route, str(status)).observe(seconds)
+
+    def text(self) -> bytes:
+        return generate_latest(self.registry)
