@@ -1,0 +1,22 @@
+"""Edge messages of one tenant (contract: engine 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from workflows.storage.base import Message
+
+
+class Messages:
+    def __init__(self) -> None:
+        self._by_id: dict[UUID, Message] = {}
+
+    def put(self, message: Message) -> None:
+        self._by_id[message.id] = message
+
+    def get(self, message_id: UUID) -> Message | None:
+        return self._by_id.get(message_id)
+
+    def delete(self, message_ids: Sequence[UUID]) -> Sequence[UUID]:
+        return [message_id for message_id in message_ids if self._by_id.pop(message_id, None)]

@@ -1,0 +1,144 @@
+"""The reference implementation of the storage port: everything in dictionaries, one event loop, nothing durable.
+
+No method awaits while it works, so each is atomic; what the conformance suite asks of a backend is read off here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from cyoda.errors import StorageUnavailable
+from cyoda.principal import TenantId
+from workflows.core.audit import AuditRecord
+from workflows.core.entity import ModelKey, Version
+from workflows.core.schema.model import Model
+from workflows.core.timer import Timer
+from workflows.storage.base import (
+    ChangeSet,
+    Message,
+    ModelChange,
+    Scan,
+    Snapshot,
+    StateCount,
+    StoredModel,
+)
+from workflows.storage.memory.configuration import Configuration
+from workflows.storage.memory.entities import Entities
+from workflows.storage.memory.messages import Messages
+from workflows.storage.memory.timers import Timers
+
+_BATCH = 256
+"""Versions a batch of a scan."""
+
+
+class _Tenant:
+    """All that one tenant owns; nothing in it can reach another."""
+
+    def __init__(self) -> None:
+        self.entities = Entities()
+        self.configuration = Configuration()
+        self.messages = Messages()
+        self.timers = Timers()
+        self.audit: dict[UUID, list[AuditRecord]] = {}
+
+    def commit(self, change: ChangeSet) -> datetime:
+        self.configuration.check(change)
+        self.entities.check(change)
+        self.configuration.extend(change.extensions)
+        self.timers.apply(change)
+        for record in change.audit:
+            self.audit.setdefault(record.entity_id, []).append(record)
+        return self.entities.apply(change)
+
+
+class MemoryStorage:
+    """A `Storage`. Unknown tenants are created empty on first use."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[TenantId, _Tenant] = {}
+        self._is_open = False
+
+    async def open(self) -> None:
+        self._is_open = True
+
+    async def close(self) -> None:
+        """What is stored stays for the next `open` of this object."""
+        self._is_open = False
+
+    async def ready(self) -> bool:
+        return self._is_open
+
+    # --- entities -----------------------------------------------------------------------------------------------
+
+    async def read(
+        self, tenant: TenantId, entity_ids: Sequence[UUID], *, snapshot: Snapshot | None = None
+    ) -> Mapping[UUID, Version]:
+        return self._of(tenant).entities.read(entity_ids, snapshot)
+
+    async def begin(self, tenant: TenantId, entity_ids: Sequence[UUID] = ()) -> tuple[Snapshot, Mapping[UUID, Version]]:
+        entities = self._of(tenant).entities
+        return entities.snapshot(), entities.read(entity_ids, None)
+
+    async def read_as_of(self, tenant: TenantId, entity_id: UUID, at: datetime) -> Version | None:
+        return self._of(tenant).entities.read_as_of(entity_id, at)
+
+    async def read_written_by(self, tenant: TenantId, entity_id: UUID, transaction_id: UUID) -> Version | None:
+        return self._of(tenant).entities.read_written_by(entity_id, transaction_id)
+
+    async def history(
+        self, tenant: TenantId, entity_id: UUID, *, until: datetime | None = None, limit: int = 1000
+    ) -> Sequence[Version]:
+        return self._of(tenant).entities.history(entity_id, until, limit)
+
+    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+        found = self._of(tenant).entities.scan(scan)
+        for start in range(0, len(found), _BATCH):
+            yield found[start : start + _BATCH]
+
+    async def count_by_state(self, tenant: TenantId, model: ModelKey | None = None) -> Sequence[StateCount]:
+        return self._of(tenant).entities.count_by_state(model)
+
+    async def commit(self, tenant: TenantId, change: ChangeSet) -> datetime:
+        return self._of(tenant).commit(change)
+
+    async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
+        return tuple(self._of(tenant).audit.get(entity_id, ()))
+
+    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
+        return self._of(tenant).timers.due(now, limit)
+
+    async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
+        return self._of(tenant).timers.of(entity_id)
+
+    # --- configuration ------------------------------------------------------------------------------------------
+
+    async def load(self, tenant: TenantId, key: ModelKey) -> StoredModel:
+        return self._of(tenant).configuration.load(key)
+
+    async def models(self, tenant: TenantId) -> Sequence[Model]:
+        return self._of(tenant).configuration.models()
+
+    async def change(
+        self, tenant: TenantId, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]
+    ) -> StoredModel:
+        owner = self._of(tenant)
+        successor = decide(owner.configuration.load(key), owner.entities.live(key))
+        return owner.configuration.replace(key, successor)
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    async def put_message(self, tenant: TenantId, message: Message) -> None:
+        self._of(tenant).messages.put(message)
+
+    async def message(self, tenant: TenantId, message_id: UUID) -> Message | None:
+        return self._of(tenant).messages.get(message_id)
+
+    async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
+        return self._of(tenant).messages.delete(message_ids)
+
+    def _of(self, tenant: TenantId) -> _Tenant:
+        if not self._is_open:
+            raise StorageUnavailable
+        return self._tenants.setdefault(tenant, _Tenant())
