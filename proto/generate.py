@@ -1,0 +1,48 @@
+"""Generate the Python code of the protocol: `python proto/generate.py [folder]`.
+
+The default folder is the committed one; a test generates into another and compares.
+"""
+
+# ruff: noqa: INP001 - a script beside its inputs, not a package
+from __future__ import annotations
+
+import re
+import sys
+from importlib import resources
+from pathlib import Path
+
+from grpc_tools import protoc
+
+SOURCES = Path(__file__).resolve().parent
+PACKAGE = "workflows.grpc.generated"
+COMMITTED = SOURCES.parent.joinpath(*PACKAGE.split("."))
+
+
+class GenerationFailed(Exception):
+    """protoc refused the protocol files; it has printed why."""
+
+
+def generate(target: Path) -> None:
+    """Write the messages, their type stubs and the service stubs of every protocol file into `target`.
+
+    Raises GenerationFailed.
+    """
+    target.mkdir(parents=True, exist_ok=True)
+    well_known = resources.files("grpc_tools").joinpath("_proto")
+    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python")]
+    names = sorted(path.name for path in SOURCES.glob("*.proto"))
+    if protoc.main(["protoc", f"-I{SOURCES}", f"-I{well_known}", *outputs, *names]) != 0:
+        raise GenerationFailed(", ".join(names))
+    for path in target.glob("*_pb2*.py*"):
+        path.write_text(inside_package(path.read_text()))
+    (target / "cloudevents_pb2_grpc.py").unlink()  # the file declares no service
+    (target / "__init__.py").write_text("")
+
+
+def inside_package(code: str) -> str:
+    """protoc imports its own modules from the top level; they live in a package here."""
+    return re.sub(r"^import (\w+_pb2)\b", rf"from {PACKAGE} import \1", code, flags=re.MULTILINE)
+
+
+if __name__ == "__main__":
+    generate(Path(sys.argv[1]) if len(sys.argv) > 1 else COMMITTED)

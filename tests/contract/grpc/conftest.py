@@ -1,0 +1,170 @@
+"""A real server on a free loopback port, and members that speak to it through real channels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import random
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any, cast
+
+import grpc
+import grpc.aio
+import pytest
+
+from cyoda.clock import system_clock
+from cyoda.errors import Unauthorized
+from cyoda.ids import TimeIds
+from cyoda.principal import ROLE_M2M, Principal
+from workflows.compute.dispatcher import LocalDispatcher
+from workflows.compute.members import Registry
+from workflows.core.callout import Callout, CalloutAnswer
+from workflows.grpc.generated.cloudevents_pb2 import CloudEvent
+from workflows.grpc.generated.cyoda_cloud_api_pb2_grpc import CloudEventsServiceStub
+from workflows.grpc.options import GrpcOptions, KeepAlive
+from workflows.grpc.server import GrpcServer
+from workflows.grpc.streaming import END
+
+PRINCIPALS = {
+    "Bearer acme-m2m": Principal(tenant="acme", user_id="acme-node", kind="service", roles=(ROLE_M2M,)),
+    "Bearer other-m2m": Principal(tenant="other", user_id="other-node", kind="service", roles=(ROLE_M2M,)),
+    "Bearer acme-user": Principal(tenant="acme", user_id="ann", kind="user", roles=("ROLE_USER",)),
+}
+ANN = PRINCIPALS["Bearer acme-user"]
+OPTIONS = GrpcOptions(host="127.0.0.1", port=0, reflection=True)
+
+
+async def authenticate(authorization: str | None) -> Principal:
+    if authorization == "Bearer broken-validator":
+        raise RuntimeError("the key store is gone")
+    if authorization not in PRINCIPALS:
+        raise Unauthorized
+    return PRINCIPALS[authorization]
+
+
+@dataclass
+class Client:
+    """One channel to the server, and what is called through it."""
+
+    channel: grpc.aio.Channel
+    stub: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.stub = CloudEventsServiceStub(self.channel)
+
+    def stream(self, bearer: str | None = "acme-m2m") -> MemberClient:
+        metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
+        return MemberClient(self.stub.startStreaming(metadata=metadata))
+
+    async def member(self, tags: tuple[str, ...] = (), bearer: str = "acme-m2m") -> MemberClient:
+        """A joined and greeted member."""
+        stream = self.stream(bearer)
+        await stream.send("CalculationMemberJoinEvent", {"id": str(uuid.uuid4()), "tags": list(tags)})
+        stream.greeting = await stream.receive("CalculationMemberGreetEvent")
+        return stream
+
+
+@dataclass
+class MemberClient:
+    """The client's end of a member stream."""
+
+    call: Any
+    greeting: dict[str, Any] = field(default_factory=dict)
+
+    async def send(self, event_type: str, payload: Any, *, binary: bool = False) -> None:
+        text = payload if isinstance(payload, str) else json.dumps(payload)
+        event = CloudEvent(id="ce", source="test", spec_version="1.0", type=event_type)
+        if binary:
+            event.binary_data = text.encode()
+        else:
+            event.text_data = text
+        await self.call.write(event)
+
+    async def event(self) -> CloudEvent:
+        event = await asyncio.wait_for(self.call.read(), 10)
+        assert event is not END, f"the stream ended: {await self.call.code()} {await self.call.details()}"
+        return cast(CloudEvent, event)
+
+    async def receive(self, event_type: str) -> dict[str, Any]:
+        """The payload of the next event, which must be of this type."""
+        event = await self.event()
+        assert event.type == event_type
+        return json.loads(event.text_data)
+
+    async def answer(self, request: dict[str, Any], **members: Any) -> None:
+        await self.send(
+            "EntityProcessorCalculationResponse", {"requestId": request["requestId"], "success": True, **members}
+        )
+
+    async def end(self) -> tuple[grpc.StatusCode, str]:
+        """Wait for the server to end the stream; the status it gave."""
+        with contextlib.suppress(grpc.aio.AioRpcError):
+            while await asyncio.wait_for(self.call.read(), 10) is not END:
+                pass
+        return await self.call.code(), await self.call.details()
+
+
+@dataclass
+class Node:
+    """A running server with its registry and dispatcher."""
+
+    server: GrpcServer
+    registry: Registry
+    dispatcher: LocalDispatcher
+    port: int
+
+    def call(
+        self, callout: Callout, principal: Principal = ANN, token: str | None = None
+    ) -> asyncio.Task[CalloutAnswer]:
+        return asyncio.ensure_future(self.dispatcher.call(principal, callout, token=token))
+
+
+StartNode = Callable[..., Any]
+
+
+@pytest.fixture
+async def start_node() -> AsyncIterator[StartNode]:
+    """Starts servers with their own keep-alive and choice; stops them at the end."""
+    nodes: list[Node] = []
+
+    async def start(*, keep_alive: KeepAlive | None = None, choose: Any = None) -> Node:
+        registry = Registry()
+        dispatcher = LocalDispatcher(registry, new_id=TimeIds(), choose=choose or random.Random(7).choice)
+        options = replace(OPTIONS, keep_alive=keep_alive or KeepAlive(interval=timedelta(hours=1)))
+        server = GrpcServer(
+            options, authenticate=authenticate, registry=registry, clock=system_clock, platform=cast(Any, None)
+        )
+        nodes.append(Node(server, registry, dispatcher, await server.start()))
+        return nodes[-1]
+
+    yield start
+    for node in nodes:
+        await node.server.stop(0)
+
+
+@pytest.fixture
+async def node(start_node: StartNode) -> Node:
+    return await start_node()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Callable[[Node], Client]]:
+    clients: list[Client] = []
+
+    def open_channel(node: Node) -> Client:
+        options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+        clients.append(Client(grpc.aio.insecure_channel(f"127.0.0.1:{node.port}", options=options)))
+        return clients[-1]
+
+    yield open_channel
+    for client in clients:
+        await client.channel.close()
+
+
+@pytest.fixture
+async def client(node: Node, connect: Callable[[Node], Client]) -> Client:
+    return connect(node)

@@ -1,0 +1,41 @@
+"""What else the server offers (contract: grpc 1, 22)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from tests.contract.grpc.conftest import OPTIONS, Client, Node, authenticate
+from workflows.grpc.server import GrpcServer
+
+ROOT = Path(__file__).resolve().parents[3]
+GENERATED = ROOT / "workflows" / "grpc" / "generated"
+
+
+async def test_health_answers_serving_without_a_token(client: Client) -> None:
+    answer = await health_pb2_grpc.HealthStub(client.channel).Check(health_pb2.HealthCheckRequest())
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_a_taken_port_stops_the_start(node: Node) -> None:
+    server = GrpcServer(
+        replace(OPTIONS, port=node.port),
+        authenticate=authenticate,
+        registry=node.registry,
+        clock=None,  # type: ignore[arg-type]
+        platform=None,  # type: ignore[arg-type]
+    )
+    with pytest.raises(RuntimeError):
+        await server.start()
+
+
+def test_the_committed_code_is_what_the_protocol_files_generate(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, str(ROOT / "proto" / "generate.py"), str(tmp_path)], check=True)
+    fresh = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    committed = {path.name: path.read_text() for path in GENERATED.iterdir() if path.is_file()}
+    assert committed == fresh

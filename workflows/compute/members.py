@@ -1,0 +1,197 @@
+"""Calculation members: who is connected, what each of them has been asked (contract: grpc 11, 15).
+
+A member lives in the process that holds its stream. Everything here runs on one event loop; nothing is locked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from cyoda.clock import Clock
+from cyoda.errors import ComputeMemberDisconnected, DispatchTimeout
+from cyoda.principal import TenantId
+from workflows.compute import events, matching
+from workflows.compute.events import Question, Response
+from workflows.core.callout import Callout, CalloutAnswer, CalloutFailed
+
+
+class Pending:
+    """A question on its way: settled once, by whichever comes first of answer, time-out and loss of the stream."""
+
+    __slots__ = ("_future", "_timer", "callout", "question", "timeout_ms")
+
+    def __init__(self, callout: Callout, question: Question, timeout_ms: int) -> None:
+        self.callout = callout
+        self.question = question
+        self.timeout_ms = timeout_ms
+        self._future: asyncio.Future[CalloutAnswer] = asyncio.get_running_loop().create_future()
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Nobody waits any more; a transport leaves such a question unsent."""
+        return self._future.done()
+
+    def written(self) -> None:
+        """The transport has written the question: the member's time starts now."""
+        if not self._future.done():
+            self._timer = self._future.get_loop().call_later(self.timeout_ms / 1000, self._expire)
+
+    def unwritable(self, reason: str) -> None:
+        """The transport could not write the question."""
+        self._fail(CalloutFailed(f"failed to send {self.callout.kind} request: {reason}"))
+
+    def answered(self, response: Response) -> None:
+        if self._future.done():
+            return
+        try:
+            self._future.set_result(events.answer(self.callout, response))
+        except CalloutFailed as failure:
+            self._future.set_exception(failure)
+
+    def disconnected(self) -> None:
+        self._fail(ComputeMemberDisconnected(f"compute member disconnected during {self.callout.kind} dispatch"))
+
+    async def wait(self) -> CalloutAnswer:
+        try:
+            return await self._future
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+
+    def _expire(self) -> None:
+        self._fail(DispatchTimeout(f"{self.callout.kind} dispatch timed out after {self.timeout_ms}ms"))
+
+    def _fail(self, error: Exception) -> None:
+        if not self._future.done():
+            self._future.set_exception(error)
+
+
+Send = Callable[[Pending], None]
+"""Queues a question for the member's stream; reports back through `written` or `unwritable`. Never blocks."""
+
+
+class Member:
+    """One connected calculation member; its tenant and tags are fixed for the life of its stream."""
+
+    def __init__(self, *, id: UUID, tenant: TenantId, tags: Sequence[str], send: Send, clock: Clock) -> None:
+        self.id = id
+        self.tenant = tenant
+        self.tags = frozenset(tags)
+        self.connected_at = self.last_seen = clock()
+        self._send = send
+        self._clock = clock
+        self._pending: dict[str, Pending] = {}
+        self._is_gone = False
+
+    @property
+    def outstanding(self) -> int:
+        """How many questions wait for an answer."""
+        return len(self._pending)
+
+    def seen(self) -> datetime:
+        """The member has shown that it is alive; returns the moment."""
+        self.last_seen = self._clock()
+        return self.last_seen
+
+    async def ask(self, callout: Callout, question: Question, timeout_ms: int) -> CalloutAnswer:
+        """Send a question and wait for its answer; cancelling forgets the question.
+
+        Raises DispatchTimeout, ComputeMemberDisconnected, CalloutFailed.
+        """
+        pending = Pending(callout, question, timeout_ms)
+        if self._is_gone:
+            pending.disconnected()
+            return await pending.wait()
+        self._pending[question.id] = pending
+        try:
+            self._send(pending)
+            return await pending.wait()
+        finally:
+            self._pending.pop(question.id, None)
+
+    def receive(self, data: bytes) -> bool:
+        """Take a response's JSON text; False when it answers nothing that this member still owes.
+
+        Raises events.UnreadableResponse.
+        """
+        response = events.read_response(data)
+        pending = self._pending.pop(response.request_id, None)
+        if pending is None:
+            return False
+        pending.answered(response)
+        return True
+
+    def gone(self) -> None:
+        """The stream has ended: all that waits fails at once, and so does every later question."""
+        self._is_gone = True
+        waiting = list(self._pending.values())
+        self._pending.clear()
+        for pending in waiting:
+            pending.disconnected()
+
+
+class Registry:
+    """The members connected to this process, by tenant and tag."""
+
+    def __init__(self) -> None:
+        self._tenants: dict[TenantId, _TenantMembers] = {}
+
+    def add(self, member: Member) -> None:
+        self._tenants.setdefault(member.tenant, _TenantMembers()).add(member)
+
+    def remove(self, member: Member) -> None:
+        """Forget a member and fail what it was asked. Removing an absent one is fine."""
+        members = self._tenants.get(member.tenant)
+        if members is not None:
+            members.remove(member)
+            if not members.all:
+                del self._tenants[member.tenant]
+        member.gone()
+
+    def candidates(self, tenant: TenantId, requirement: str) -> Sequence[Member]:
+        """The tenant's members that match a tag requirement, each once."""
+        members = self._tenants.get(tenant)
+        return () if members is None else members.matching(requirement)
+
+    def members(self) -> list[Member]:
+        """Every connected member."""
+        return [member for members in self._tenants.values() for member in members.all.values()]
+
+    def tags(self, tenant: TenantId) -> frozenset[str]:
+        """The tags that some member of the tenant offers here."""
+        members = self._tenants.get(tenant)
+        return frozenset() if members is None else frozenset(members.by_tag)
+
+
+class _TenantMembers:
+    __slots__ = ("all", "by_tag")
+
+    def __init__(self) -> None:
+        self.all: dict[UUID, Member] = {}
+        self.by_tag: dict[str, list[Member]] = {}
+
+    def add(self, member: Member) -> None:
+        self.all[member.id] = member
+        for tag in member.tags:
+            self.by_tag.setdefault(tag, []).append(member)
+
+    def remove(self, member: Member) -> None:
+        if self.all.pop(member.id, None) is None:
+            return
+        for tag in member.tags:
+            tagged = self.by_tag[tag]
+            tagged.remove(member)
+            if not tagged:
+                del self.by_tag[tag]
+
+    def matching(self, requirement: str) -> Sequence[Member]:
+        required = matching.required_tags(requirement)
+        if required is None:
+            return list(self.all.values())
+        if len(required) == 1:
+            return self.by_tag.get(required[0], ())
+        return list({member.id: member for tag in required for member in self.by_tag.get(tag, ())}.values())

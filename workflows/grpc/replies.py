@@ -1,0 +1,51 @@
+"""Replies: the base event, and how a refusal looks inside it (contract: grpc 4)."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+
+from cyoda import jsonio
+from cyoda.errors import CyodaError
+
+Body = Mapping[str, object]
+"""The members of a reply besides those of the base event."""
+
+_log = logging.getLogger(__name__)
+
+
+class InvalidPayload(Exception):
+    """The request cannot be taken at all; `str(error)` is the status message."""
+
+
+def succeeded(request_id: str, body: Body, *, warnings: Sequence[str] = ()) -> bytes:
+    """The JSON text of a successful reply; `request_id` is the request's CloudEvent id, never its JSON id."""
+    return jsonio.dumps({"id": request_id, "success": True, **body, **_warnings(warnings)})
+
+
+def failed(request_id: str, body: Body, error: Mapping[str, object], *, warnings: Sequence[str] = ()) -> bytes:
+    """The JSON text of a failing reply; `body` holds the placeholders that the reply's schema requires."""
+    return jsonio.dumps({"id": request_id, "success": False, "error": error, **body, **_warnings(warnings)})
+
+
+def error_of(fault: Exception) -> dict[str, object]:
+    """The error object of a refusal. Anything internal is logged under a ticket and only the ticket is sent."""
+    if isinstance(fault, CyodaError) and (fault.status < 500 or fault.status in (501, 503)):
+        error: dict[str, object] = {"code": "CLIENT_ERROR", "message": fault.detail}
+        if fault.retryable:
+            error["retryable"] = True
+        return error
+    ticket = uuid.uuid4()
+    _log.error("internal error, ticket %s", ticket, exc_info=fault)
+    return {"code": "SERVER_ERROR", "message": f"SERVER_ERROR: internal error [ticket: {ticket}]"}
+
+
+def warnings_of(fault: Exception) -> tuple[str, ...]:
+    """The members' warnings that a refusal carries."""
+    warnings = getattr(fault, "warnings", ())
+    return tuple(warnings)
+
+
+def _warnings(warnings: Sequence[str]) -> Body:
+    return {"warnings": list(warnings)} if warnings else {}

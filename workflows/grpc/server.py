@@ -1,0 +1,94 @@
+"""The gRPC server of a node: the CloudEvents service, health and reflection (contract: grpc 1, 22)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import grpc
+import grpc.aio
+from grpc_health.v1 import health, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from cyoda.clock import Clock
+from workflows.compute.members import Registry
+from workflows.grpc.authentication import Authenticate, Context, authenticated
+from workflows.grpc.catalogue import RPCS
+from workflows.grpc.generated import cyoda_cloud_api_pb2
+from workflows.grpc.options import GrpcOptions
+from workflows.grpc.routes import Unary
+from workflows.grpc.service import Rpc, Service
+from workflows.grpc.streaming import StreamPorts, Streams
+
+if TYPE_CHECKING:
+    from workflows.services.platform import Platform
+
+SERVICE = cyoda_cloud_api_pb2.DESCRIPTOR.services_by_name["CloudEventsService"].full_name
+STOP_GRACE_S = 10.0
+_HealthServicer = health.aio.HealthServicer  # pyright: ignore[reportAttributeAccessIssue] - added conditionally
+
+
+class GrpcServer:
+    """Serves from `start` to `stop`; messages pass gRPC as bytes and are parsed here."""
+
+    def __init__(
+        self,
+        options: GrpcOptions,
+        *,
+        authenticate: Authenticate,
+        registry: Registry,
+        clock: Clock,
+        platform: Platform,
+    ) -> None:
+        self._options = options
+        self._authenticate = authenticate
+        self._streams = Streams(StreamPorts(registry, options.keep_alive, clock))
+        self._service = Service(authenticate, platform)
+        self._server: grpc.aio.Server | None = None
+        self._health = _HealthServicer() if options.health else None
+
+    async def start(self) -> int:
+        """Listen; returns the port. Raises RuntimeError when the port is taken."""
+        server = grpc.aio.server(options=self._options.channel())
+        server.add_generic_rpc_handlers((self._handlers(),))
+        names = [SERVICE]
+        if self._health is not None:
+            health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+            names.append(health.SERVICE_NAME)
+        if self._options.reflection:
+            reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
+        port = server.add_insecure_port(f"{self._options.host}:{self._options.port}")
+        await server.start()
+        self._server = server
+        return port
+
+    async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Take no more calls, end member streams with UNAVAILABLE, let the others finish for `grace_s` seconds."""
+        if self._server is None:
+            return
+        if self._health is not None:
+            await self._health.enter_graceful_shutdown()
+        stopping = asyncio.ensure_future(self._server.stop(grace_s))
+        await asyncio.sleep(0)  # the server refuses new streams before the open ones are told to go
+        self._streams.end_all()
+        await stopping
+        self._server = None
+
+    def _handlers(self) -> grpc.GenericRpcHandler:
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
+            "startStreaming": grpc.stream_stream_rpc_method_handler(self._start_streaming)
+        }
+        for rpc in RPCS:
+            handlers[rpc.name] = self._handler(rpc)
+        return grpc.method_handlers_generic_handler(SERVICE, handlers)
+
+    def _handler(self, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:
+        if rpc.shape is Unary:
+            return grpc.unary_unary_rpc_method_handler(partial(self._service.unary, rpc))
+        return grpc.unary_stream_rpc_method_handler(partial(self._service.frames, rpc))
+
+    async def _start_streaming(self, _requests: AsyncIterator[bytes], context: Context) -> None:
+        principal = await authenticated(context, self._authenticate)
+        await self._streams.serve(principal, context)

@@ -1,0 +1,99 @@
+"""The rpcs besides the member stream: parse, hand to the event type's route, render (contract: grpc 4, 5)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import grpc
+
+from workflows.grpc import cloudevents, replies
+from workflows.grpc.authentication import Authenticate, Context, authenticated, metadata_value
+from workflows.grpc.cloudevents import MalformedEvent
+from workflows.grpc.generated.cloudevents_pb2 import CloudEvent
+from workflows.grpc.replies import Body, InvalidPayload
+from workflows.grpc.routes import Answer, Call, Frames, Route, Unary
+
+if TYPE_CHECKING:
+    from workflows.services.platform import Platform
+
+R = TypeVar("R", bound=Route)
+
+
+@dataclass(frozen=True, slots=True)
+class Rpc:
+    """An rpc's name on the wire, what its refusal of a type calls it, and the types it serves."""
+
+    name: str
+    label: str
+    routes: Mapping[str, Unary] | Mapping[str, Frames]
+    shape: type[Unary] | type[Frames] = Unary
+    joins: bool = True
+    """Whether a `tx-token` counts here."""
+
+
+class Service:
+    """Serves the unary and server-stream rpcs."""
+
+    def __init__(self, authenticate: Authenticate, platform: Platform) -> None:
+        self._authenticate = authenticate
+        self._platform = platform
+
+    async def unary(self, rpc: Rpc, message: bytes, context: Context) -> bytes:
+        event, call = await self._opened(rpc, message, context)
+        route = await _route(rpc, Unary, event, context)
+        try:
+            return _reply(route, call, await route.handle(call))
+        except InvalidPayload as error:
+            await _invalid(context, str(error))
+        except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes a reply
+            return _failure(route, call, fault)
+
+    async def frames(self, rpc: Rpc, message: bytes, context: Context) -> AsyncIterator[bytes]:
+        event, call = await self._opened(rpc, message, context)
+        route = await _route(rpc, Frames, event, context)
+        try:
+            async for answer in route.handle(call):
+                yield _reply(route, call, answer)
+        except InvalidPayload as error:
+            await _invalid(context, str(error))
+        except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes the last frame
+            yield _failure(route, call, fault)
+
+    async def _opened(self, rpc: Rpc, message: bytes, context: Context) -> tuple[CloudEvent, Call]:
+        principal = await authenticated(context, self._authenticate)
+        try:
+            event = cloudevents.read(message)
+            data = cloudevents.data_of(event)
+        except MalformedEvent as error:
+            await _invalid(context, f"invalid CloudEvent: {error}")
+        token = metadata_value(context, "tx-token") if rpc.joins else None
+        return event, Call(principal, event.id, data, token or None, self._platform)
+
+
+async def _route(rpc: Rpc, shape: type[R], event: CloudEvent, context: Context) -> R:
+    route = rpc.routes.get(event.type)
+    if not isinstance(route, shape):
+        await _invalid(context, f"unsupported {rpc.label} event type: {event.type}")
+    return route
+
+
+async def _invalid(context: Context, message: str) -> NoReturn:
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+    raise AssertionError("abort returned")
+
+
+def _reply(route: Route, call: Call, answer: Answer) -> bytes:
+    body = _named(route, call, answer.body)
+    return cloudevents.write(route.reply, replies.succeeded(call.request_id, body, warnings=answer.warnings))
+
+
+def _failure(route: Route, call: Call, fault: Exception) -> bytes:
+    body = _named(route, call, route.placeholder(call))
+    error, warnings = replies.error_of(fault), replies.warnings_of(fault)
+    return cloudevents.write(route.reply, replies.failed(call.request_id, body, error, warnings=warnings))
+
+
+def _named(route: Route, call: Call, body: Body) -> Body:
+    return {"requestId": call.request_id, **body} if route.names_request else body
