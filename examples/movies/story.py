@@ -1,0 +1,203 @@
+"""The story: 3,201 real films from the file to answers, over the public API only.
+
+Discover the model from real records, lock it, give it a workflow whose processor runs in `compute_node.py`, store all
+films, and ask: who made money, what do the decades look like, what did this film say before it was changed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+HERE = Path(__file__).parent
+MODEL = "film/1"
+BATCH = 100
+PATIENCE_SECONDS = 30
+APPRAISED_SAMPLES = [
+    {"appraisal": {"decade": "1990s", "profit": 3_000_000_000, "verdict": "triumph"}},
+    {"appraisal": {"decade": None, "profit": None, "verdict": "unknown"}},
+]
+EVERYTHING = {"type": "group", "operator": "AND", "conditions": []}
+
+Json = Any
+Say = Callable[[str], None]
+
+
+@dataclass
+class Figures:
+    """What the story found; the acceptance test computes each figure again from the file."""
+
+    films: int = 0
+    samples: int = 0
+    states: dict[str, int] = field(default_factory=dict[str, int])
+    genres: dict[str, int] = field(default_factory=dict[str, int])
+    verdicts: dict[str, int] = field(default_factory=dict[str, int])
+    acclaimed_westerns: list[str] = field(default_factory=list[str])
+    numeric_titles: list[int] = field(default_factory=list[int])
+    revised_title: str = ""
+    verdict_before: str = ""
+    verdict_after: str = ""
+    verdict_as_of: str = ""
+    changes: list[str] = field(default_factory=list[str])
+
+
+class Api:
+    """The few calls the story makes, with one bearer token."""
+
+    def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
+        self._http = httpx.Client(base_url=base_url, timeout=60)
+        answer = self._http.post(
+            "/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, client_secret)
+        )
+        answer.raise_for_status()
+        self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+
+    def call(self, method: str, path: str, body: Json = None, *, expect: int = 200, **params: str) -> Json:
+        """One JSON call; waits while the platform says that trying again may help. Raises RuntimeError otherwise."""
+        content = None if body is None else json.dumps(body).encode()
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            response = self._http.request(method, path, content=content, params=params)
+            if response.status_code == expect:
+                return response.json()
+            problem = response.json()
+            if not problem.get("properties", {}).get("retryable") or time.monotonic() > deadline:
+                raise RuntimeError(f"{method} {path}: {problem.get('detail')}")
+            time.sleep(0.2)
+
+    def exists(self, path: str) -> bool:
+        return self._http.get(path).status_code == 200
+
+    def search(self, condition: Json, **params: str) -> list[Json]:
+        response = self._http.post(f"/search/direct/{MODEL}", json=condition, params={"limit": "10000"} | params)
+        if response.status_code != 200:
+            raise RuntimeError(f"search: {response.json().get('detail')}")
+        return [json.loads(line) for line in response.text.splitlines()]
+
+
+def films() -> list[Json]:
+    """The records as they are in the file, numbers included."""
+    return json.loads((HERE / "movies.json").read_text())
+
+
+def telling_samples(records: list[Json]) -> list[Json]:
+    """The records that show a field with a type not seen before: all that discovery needs."""
+    seen: set[tuple[str, str]] = set()
+    samples: list[Json] = []
+    for record in records:
+        kinds = {(name, _kind(value)) for name, value in record.items()}
+        if not kinds <= seen:
+            seen |= kinds
+            samples.append(record)
+    return samples
+
+
+def _kind(value: Json) -> str:
+    if isinstance(value, str):
+        return value if re.fullmatch(r"[\d:.,TZ+-]+", value) else "text"
+    if isinstance(value, int):
+        return "int" if abs(value) < 2**31 else "long"
+    return type(value).__name__
+
+
+def tell(base_url: str, client_id: str, client_secret: str, say: Say = print) -> Figures:
+    """Run the whole story (or only its questions, when the films are already there)."""
+    api = Api(base_url, client_id, client_secret)
+    figures = Figures()
+    if not api.exists(f"/model/export/SIMPLE_VIEW/{MODEL}"):
+        _discover(api, figures, say)
+    if api.call("GET", f"/entity/stats/{MODEL}")["count"] == 0:
+        _ingest(api, say)
+    _count(api, figures, say)
+    _ask(api, figures, say)
+    _revise(api, figures, say)
+    return figures
+
+
+def _discover(api: Api, figures: Figures, say: Say) -> None:
+    samples = telling_samples(films()) + APPRAISED_SAMPLES
+    for sample in samples:
+        api.call("POST", f"/model/import/JSON/SAMPLE_DATA/{MODEL}", sample)
+    api.call("PUT", f"/model/{MODEL}/lock")
+    api.call("POST", f"/model/{MODEL}/workflow/import", json.loads((HERE / "workflow.json").read_text()))
+    figures.samples = len(samples)
+    fields = api.call("GET", f"/model/export/SIMPLE_VIEW/{MODEL}")["model"]["$"]
+    say(f"model film 1 discovered from {len(samples)} telling records; a title is {fields['.Title']}, "
+        f"a rating {fields['.IMDB Rating']}")  # fmt: skip
+
+
+def _ingest(api: Api, say: Say) -> None:
+    started = time.perf_counter()
+    records = films()
+    for batch in _batches(records):
+        api.call("POST", f"/entity/JSON/{MODEL}", batch, transactionWindow=str(BATCH))
+    seconds = time.perf_counter() - started
+    say(f"{len(records):,} films stored in {seconds:.1f} s, each rated one appraised by the compute node")
+
+
+def _batches(records: list[Json]) -> Iterator[list[Json]]:
+    for start in range(0, len(records), BATCH):
+        yield records[start : start + BATCH]
+
+
+def _count(api: Api, figures: Figures, say: Say) -> None:
+    figures.films = api.call("GET", f"/entity/stats/{MODEL}")["count"]
+    figures.states = {row["state"]: row["count"] for row in api.call("GET", f"/entity/stats/states/{MODEL}")}
+    for found in api.search(EVERYTHING):
+        film = found["data"]
+        genre = film["Major Genre"] or "(none)"
+        figures.genres[genre] = figures.genres.get(genre, 0) + 1
+        if "appraisal" in film:
+            verdict = film["appraisal"]["verdict"]
+            figures.verdicts[verdict] = figures.verdicts.get(verdict, 0) + 1
+    say("films by state: " + _listed(figures.states))
+    say("films by genre: " + _listed(figures.genres))
+    say("verdicts: " + _listed(figures.verdicts))
+
+
+def _ask(api: Api, figures: Figures, say: Say) -> None:
+    westerns = api.search(
+        {
+            "type": "group", "operator": "AND", "conditions": [
+                {"type": "lifecycle", "field": "state", "operatorType": "EQUALS", "value": "RATED"},
+                {"type": "simple", "jsonPath": "$.Major Genre", "operatorType": "EQUALS", "value": "Western"},
+                {"type": "simple", "jsonPath": "$.IMDB Rating", "operatorType": "GREATER_OR_EQUAL", "value": 8},
+            ],
+        }
+    )  # fmt: skip
+    figures.acclaimed_westerns = sorted(str(found["data"]["Title"]) for found in westerns)
+    say("westerns rated 8 or better: " + ", ".join(figures.acclaimed_westerns))
+    numeric = api.search({"type": "simple", "jsonPath": "$.Title", "operatorType": "GREATER_THAN", "value": 0})
+    figures.numeric_titles = sorted(f["data"]["Title"] for f in numeric if isinstance(f["data"]["Title"], int))
+    say("films whose title is a number: " + ", ".join(map(str, figures.numeric_titles)))
+
+
+def _revise(api: Api, figures: Figures, say: Say) -> None:
+    """Correct one film, watch its history, and look at it as it was before."""
+    title = "The Land Girls"
+    [found] = api.search({"type": "simple", "jsonPath": "$.Title", "operatorType": "EQUALS", "value": title})
+    film, meta = found["data"], found["meta"]
+    if film["Worldwide Gross"] == 146083:
+        film = film | {"Worldwide Gross": 9_146_083}
+        api.call("PUT", f"/entity/JSON/{meta['id']}/revise", film)
+    changes = api.call("GET", f"/entity/{meta['id']}/changes")
+    before = api.call("GET", f"/entity/{meta['id']}", pointInTime=changes[-1]["timeOfChange"])
+    after = api.call("GET", f"/entity/{meta['id']}")
+    figures.revised_title = title
+    figures.changes = [change["changeType"] for change in changes]
+    figures.verdict_as_of = figures.verdict_before = before["data"]["appraisal"]["verdict"]
+    figures.verdict_after = after["data"]["appraisal"]["verdict"]
+    say(f"'{title}' was a {figures.verdict_before} and became a {figures.verdict_after} when its gross was corrected; "
+        f"as of {changes[-1]['timeOfChange']} it still reads {figures.verdict_as_of}; "
+        f"history: {' <- '.join(figures.changes)}")  # fmt: skip
+
+
+def _listed(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda item: -item[1]))

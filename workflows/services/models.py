@@ -1,0 +1,147 @@
+"""Entity models: discovered from samples, locked, governed, exported, deleted (contract: entities 3-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from cyoda import jsonio
+from cyoda.errors import BadRequest, ModelNotFound
+from cyoda.principal import Principal
+from workflows.core.entity import ModelKey
+from workflows.core.schema.export import exported
+from workflows.core.schema.model import Model, imported
+from workflows.core.unique import UniqueKey
+from workflows.core.schema.validation import joined
+from workflows.services.documents import parse_sample
+from workflows.services.platform import Platform
+from workflows.storage.base import ModelChange, StoredModel
+
+
+def model_not_found(key: ModelKey) -> ModelNotFound:
+    """The refusal of the model endpoints, with their properties."""
+    return ModelNotFound(
+        f"cannot find model entityName={key.name}, version={key.version}",
+        {"entityName": key.name, "entityVersion": key.version},
+    )
+
+
+async def import_model(
+    principal: Principal, key: ModelKey, body: bytes, *, data_format: str, converter: str, platform: Platform
+) -> Model:
+    """Create a model from a sample, or widen an unlocked one by it.
+
+    Raises BadRequest (format, converter, unparsable sample), ModelAlreadyLocked, InvalidUniqueKeyDefinition.
+    """
+    if converter != "SAMPLE_DATA":
+        raise BadRequest("unsupported import converter")
+
+    def decide(stored: StoredModel, _live: int) -> ModelChange:
+        if stored.model is not None:
+            stored.model.check_importable()
+        sample = parse_sample(body, data_format)
+        return ModelChange(
+            model=imported(key, stored.model, sample, platform.clock()), workflows=stored.workflows
+        )
+
+    return await _change(principal, key, decide, platform)
+
+
+async def export_model(principal: Principal, key: ModelKey, *, converter: str, platform: Platform) -> bytes:
+    """The model as JSON text (SIMPLE_VIEW is byte-stable). Raises ModelNotFound, BadRequest (unknown converter)."""
+    return exported(await _model(principal, key, platform), converter)
+
+
+async def lock_model(principal: Principal, key: ModelKey, *, platform: Platform) -> Model:
+    """Lock a model so that entities can be created. Raises ModelNotFound, ModelAlreadyLocked."""
+    return await _alter(principal, key, lambda model, _live: model.lock(), platform)
+
+
+async def unlock_model(principal: Principal, key: ModelKey, *, platform: Platform) -> Model:
+    """Open a model without entities to samples again. Raises ModelNotFound, ModelAlreadyUnlocked, ModelHasEntities."""
+    return await _alter(principal, key, lambda model, live: model.unlock(live), platform)
+
+
+async def set_change_level(principal: Principal, key: ModelKey, level: str, *, platform: Platform) -> Model:
+    """Raises ModelNotFound, InvalidChangeLevel."""
+    return await _alter(principal, key, lambda model, _live: model.with_change_level(level), platform)
+
+
+class _UniqueKeysBody(msgspec.Struct):
+    class Key(msgspec.Struct):
+        id: str = ""
+        fields: list[str] = []
+
+    uniqueKeys: list[Key] | None = None  # noqa: N815 - the wire's spelling
+
+
+async def set_unique_keys(principal: Principal, key: ModelKey, body: bytes, *, platform: Platform) -> Model:
+    """Replace the composite unique keys of an unlocked model.
+
+    Raises BadRequest (body), ModelNotFound, ModelAlreadyLocked, InvalidUniqueKeyDefinition.
+    """
+    try:
+        declared = msgspec.json.decode(body, type=_UniqueKeysBody).uniqueKeys or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("failed to parse request body") from None
+    keys = tuple(UniqueKey(item.id, tuple(item.fields)) for item in declared)
+    return await _alter(principal, key, lambda model, _live: model.with_unique_keys(keys), platform)
+
+
+async def delete_model(principal: Principal, key: ModelKey, *, platform: Platform) -> Model:
+    """Delete an unlocked model without live entities; its workflows stay for a later import of the same key.
+
+    Raises ModelNotFound, ModelAlreadyLocked, ModelHasEntities.
+    """
+    deleted: list[Model] = []
+
+    def decide(stored: StoredModel, live: int) -> ModelChange:
+        if stored.model is None:
+            raise model_not_found(key)
+        stored.model.check_deletable(live)
+        deleted.append(stored.model)
+        return ModelChange(model=None, workflows=stored.workflows)
+
+    stored = await platform.storage.change(principal.tenant, key, decide)
+    platform.configurations.remember(principal.tenant, key, stored)
+    return deleted[-1]
+
+
+async def validate_document(principal: Principal, key: ModelKey, body: bytes, *, platform: Platform) -> str:
+    """The findings of strict validation, joined; empty when the document is valid. Raises ModelNotFound, BadRequest."""
+    model = await _model(principal, key, platform)
+    try:
+        document, _ = jsonio.first_value(body)
+    except jsonio.InvalidJson:
+        raise BadRequest("failed to parse request body") from None
+    return joined(model.problems(document))
+
+
+async def list_models(principal: Principal, *, platform: Platform) -> Sequence[Model]:
+    return await platform.storage.models(principal.tenant)
+
+
+async def _model(principal: Principal, key: ModelKey, platform: Platform) -> Model:
+    stored = (await platform.configurations.load(principal.tenant, key)).stored
+    if stored.model is None:
+        raise model_not_found(key)
+    return stored.model
+
+
+async def _alter(
+    principal: Principal, key: ModelKey, alter: Callable[[Model, int], Model], platform: Platform
+) -> Model:
+    def decide(stored: StoredModel, live: int) -> ModelChange:
+        if stored.model is None:
+            raise model_not_found(key)
+        return ModelChange(model=alter(stored.model, live), workflows=stored.workflows)
+
+    return await _change(principal, key, decide, platform)
+
+
+async def _change(
+    principal: Principal, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange], platform: Platform
+) -> Model:
+    stored = await platform.storage.change(principal.tenant, key, decide)
+    return platform.configurations.remember(principal.tenant, key, stored).model

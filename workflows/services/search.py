@@ -1,0 +1,142 @@
+"""Direct search: all matches or a refusal, never a cut-off answer (contract: search 2, 4, 5, 7)."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from cyoda.errors import BadRequest, ModelNotFound, ScanBudgetExhausted, SearchResultLimit
+from cyoda.principal import Principal
+from workflows.core.entity import ModelKey, Version
+from workflows.core.predicates.condition import Condition
+from workflows.core.predicates.kernel import Predicate, compile_condition
+from workflows.core.predicates.narrowing import narrow
+from workflows.core.predicates.parsing import parse_condition
+from workflows.core.predicates.sort import SortKey, parse_sort, sorter
+from workflows.core.predicates.validation import check_structure, validate
+from workflows.services.configurations import Configured, View
+from workflows.services.platform import Platform
+from workflows.services.transaction import Transaction
+from workflows.storage.base import Scan, Snapshot
+
+DEFAULT_LIMIT = 1000
+MAX_LIMIT = 10_000
+
+
+async def search_direct(
+    principal: Principal,
+    key: ModelKey,
+    condition: bytes,
+    *,
+    limit: str | None = None,
+    at: datetime | None = None,
+    sort: Sequence[str] = (),
+    tracking: bool = False,
+    platform: Platform,
+    join: Transaction | None = None,
+) -> list[Version]:
+    """All entities of a model that satisfy a condition, in sort order (id order last).
+
+    `limit` is the text of the query parameter: a cap on the matches, not a page. `tracking` adds the committed matches
+    to the read set of the joined transaction. Raises, in the contract's order (search 2.5): BadRequest,
+    InvalidFieldPath, InvalidCondition, ModelNotFound, ConditionTypeMismatch, SearchResultLimit, ScanBudgetExhausted.
+    """
+    tree = parse_condition(condition)
+    sort_keys = parse_sort(sort, max_keys=platform.limits.max_sort_keys)
+    cap = search_limit(limit)
+    check_structure(tree)
+
+    async def attempt(view: View) -> list[Version]:
+        configured = await view.get(key)
+        if configured.stored.model is None:
+            raise ModelNotFound(f"model {key.name}/{key.version} not found")
+        search = Search(principal, configured, tree, sort_keys, cap, platform)
+        if join is None or at is not None:
+            return await search.committed(at=at)
+        async with platform.transactions.run(principal, join) as transaction:
+            return await search.joined(transaction, tracking=tracking)
+
+    return await platform.configurations.decide(principal.tenant, attempt)
+
+
+def search_limit(text: str | None) -> int:
+    """Raises BadRequest."""
+    if text is None:
+        return DEFAULT_LIMIT
+    try:
+        limit = int(text) if text.isascii() and "_" not in text and text == text.strip() else 0
+    except ValueError:
+        limit = 0
+    if limit < 1:
+        raise BadRequest("invalid limit")
+    if limit > MAX_LIMIT:
+        raise BadRequest(f"limit exceeds maximum {MAX_LIMIT}")
+    return limit
+
+
+class Search:
+    """One validated search, ready to run; `cap` None means all matches."""
+
+    def __init__(
+        self,
+        principal: Principal,
+        configured: Configured,
+        condition: Condition,
+        sort_keys: Sequence[SortKey],
+        cap: int | None,
+        platform: Platform,
+    ) -> None:
+        validate(condition, configured.fields)
+        self._sort = sorter(sort_keys, configured.fields)
+        self._predicate: Predicate = compile_condition(condition, configured.fields)
+        self._narrowing = narrow(condition, configured.fields)
+        self._tenant = principal.tenant
+        self._model = configured.key
+        self._cap = cap
+        self._storage = platform.storage
+        self._budget = platform.limits.scan_budget
+
+    async def committed(self, *, at: datetime | None = None) -> list[Version]:
+        found: list[Version] = []
+        async for version in self._matches(at=at):
+            self._add(found, version)
+        return self._sorted(found)
+
+    async def joined(self, transaction: Transaction, *, tracking: bool) -> list[Version]:
+        """The snapshot's matches without what the transaction replaced, plus its own matching versions."""
+        own = transaction.buffered(self._model)
+        committed: list[Version] = []
+        own_matches = [v for v in own.values() if not v.deleted and self._predicate(v.document.value, v)]
+        async for version in self._matches(snapshot=await transaction.snapshot()):
+            if version.entity_id not in own:
+                self._add(committed, version)
+        if self._cap is not None and len(committed) + len(own_matches) > self._cap:
+            raise SearchResultLimit
+        if tracking:
+            transaction.track(committed)
+        own_matches.sort(key=_by_id)
+        return self._sorted(list(heapq.merge(committed, own_matches, key=_by_id)))
+
+    async def _matches(self, *, at: datetime | None = None, snapshot: Snapshot | None = None) -> AsyncIterator[Version]:
+        scan = Scan(model=self._model, at=at, snapshot=snapshot, narrowing=self._narrowing)
+        examined, predicate = 0, self._predicate
+        async for batch in self._storage.scan(self._tenant, scan):
+            examined += len(batch)
+            if examined > self._budget:
+                raise ScanBudgetExhausted("search scan budget exhausted; narrow the query or add an indexable predicate")
+            for version in batch:
+                if predicate(version.document.value, version):
+                    yield version
+
+    def _add(self, found: list[Version], version: Version) -> None:
+        if len(found) == self._cap:
+            raise SearchResultLimit
+        found.append(version)
+
+    def _sorted(self, found: list[Version]) -> list[Version]:
+        return found if self._sort is None else self._sort(found)
+
+
+def _by_id(version: Version) -> int:
+    return version.entity_id.int

@@ -1,0 +1,160 @@
+"""Running an entity's workflow until it rests, and staging the result in the transaction (contract: engine 2.2, 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+from uuid import UUID
+
+from cyoda.errors import EntityModified
+from cyoda.principal import Principal
+from workflows.core.audit import Event, EventType
+from workflows.core.entity import LOOPBACK, Document, ModelKey, Version
+from workflows.core.fsm.commands import Command
+from workflows.core.fsm.operations import create, fire_named, loopback
+from workflows.core.fsm.run import Settled, Terms
+from workflows.core.fsm.trail import Trail
+from workflows.core.unique import Claim, claims_of
+from workflows.services.configurations import Configured, View
+from workflows.services.documents import Accepted
+from workflows.services.engine import Executor, drive
+from workflows.services.platform import Platform
+from workflows.services.transaction import Transaction
+
+
+class Settling:
+    """Settles entities for one principal in one transaction."""
+
+    def __init__(self, principal: Principal, transaction: Transaction, view: View, platform: Platform) -> None:
+        self._principal = principal
+        self._transaction = transaction
+        self._view = view
+        self._platform = platform
+        self._terms = Terms(
+            tenant=principal.tenant,
+            origin=transaction.origin,
+            max_state_visits=platform.limits.max_state_visits,
+        )
+        self.aborted_events: Sequence[Event] = ()
+        """What is left of the last update that EntityModified ended: its start and its abortion."""
+
+    async def create(self, key: ModelKey, accepted: Accepted) -> Version:
+        """Raises WorkflowFailed, the dispatch errors, InvalidUniqueKey."""
+        configured = await self._view.get(key, self._transaction)
+        subject = self._new_subject(self._platform.new_id(), key, accepted.document)
+        self._extend(accepted)
+        trail = Trail(self._platform.clock)
+        executor = self._executor(subject.entity_id, None)
+        settled = await self._drive(create(subject, configured.workflows, trail, self._terms), executor, trail)
+        return self._save(subject, settled, configured)
+
+    async def update(
+        self,
+        version: Version,
+        accepted: Accepted,
+        transition: str | None,
+        if_match: str | None,
+        *,
+        against_committed: bool = False,
+    ) -> Version:
+        """Settle an entity read in this transaction with a new document.
+
+        `if_match` is compared with the version the transaction sees, or with the committed one (items of a
+        collection). Raises TransitionNotFound, WorkflowFailed, the dispatch errors, EntityModified, InvalidUniqueKey.
+        """
+        configured = await self._view.get(version.model, self._transaction)
+        self._extend(accepted)
+        trail = Trail(self._platform.clock)
+        requested = transition if transition is not None and not against_committed else ""
+        subject = self._changed_subject(version, accepted.document, requested)
+        actual = version.transaction_id
+        if against_committed:
+            actual = self._transaction.committed_transaction_of(version.entity_id)
+        stale = if_match is not None and if_match != str(actual)
+        executor = self._executor(version.entity_id, EntityModified(version.entity_id) if stale else None)
+        if transition is not None:
+            rule = fire_named(subject, transition, configured.workflows, trail, self._terms)
+        else:
+            rule = loopback(subject, configured.workflows, trail, self._terms)
+        settled = await self._drive(rule, executor, trail)
+        if executor.refusal is not None:
+            self.aborted_events = self._aborted(settled.events, version.state, transition, if_match, actual)
+            raise executor.refusal
+        return self._save(subject, settled, configured)
+
+    async def _drive(
+        self, rule: Generator[Command, Any, Settled], executor: Executor, trail: Trail
+    ) -> Settled:
+        try:
+            return await drive(rule, executor.execute)
+        finally:
+            self._transaction.warnings.extend(trail.warnings)
+
+    def _executor(self, entity_id: UUID, refusal: EntityModified | None) -> Executor:
+        platform = self._platform
+        return Executor(
+            self._principal, self._transaction, entity_id, platform.storage, platform.compute, platform.transactions,
+            refusal=refusal,
+        )  # fmt: skip
+
+    def _extend(self, accepted: Accepted) -> None:
+        if accepted.extension is not None:
+            self._transaction.extend(accepted.extension)
+
+    def _new_subject(self, entity_id: UUID, key: ModelKey, document: Document) -> Version:
+        transaction, now = self._transaction, self._platform.clock()
+        return Version(
+            entity_id=entity_id, model=key, number=0, state="", document=document, created_at=now, updated_at=now,
+            transaction_id=transaction.entry_id, transition="", attributed=transaction.origin,
+            executor=self._principal.actor,
+        )  # fmt: skip
+
+    def _changed_subject(self, version: Version, document: Document, requested: str) -> Version:
+        return Version(
+            entity_id=version.entity_id, model=version.model, number=version.number, state=version.state,
+            document=document, created_at=version.created_at, updated_at=self._platform.clock(),
+            transaction_id=self._transaction.entry_id, transition=requested, attributed=version.attributed,
+            executor=self._principal.actor,
+        )  # fmt: skip
+
+    def _save(self, subject: Version, settled: Settled, configured: Configured) -> Version:
+        transaction = self._transaction
+        transaction.record(subject.entity_id, settled.events)
+        for timer_id in settled.disarm:
+            transaction.disarm(timer_id)
+        for timer in settled.arm:
+            transaction.arm(timer)
+        return transaction.save(
+            subject.entity_id, subject.model, state=settled.state, document=settled.document,
+            transition=settled.transition, executor=self._principal, claims=_claims(configured, settled.document),
+            created_at=subject.created_at,
+        )  # fmt: skip
+
+    def _aborted(
+        self,
+        events: Sequence[Event],
+        state: str,
+        transition: str | None,
+        expected: str | None,
+        actual: UUID | None,
+    ) -> Sequence[Event]:
+        name = transition or LOOPBACK
+        aborted = Event(
+            EventType.TRANSITION_ABORTED,
+            self._platform.clock(),
+            state,
+            f'Transition "{name}" aborted: entity has been modified since last read',
+            {
+                "reason": "ENTITY_MODIFIED",
+                "transitionName": name,
+                "expectedTxId": expected,
+                "actualTxId": str(actual),
+            },
+        )
+        return (*events[:1], aborted)
+
+
+def _claims(configured: Configured, document: Document) -> tuple[Claim, ...] | None:
+    """The unique values of the final document (processors may have changed it); None without declared keys."""
+    keys = configured.model.unique_keys
+    return tuple(claims_of(keys, document.value, is_final=True)) if keys else None
