@@ -1,33 +1,32 @@
 """Criteria ready to be evaluated: inline predicates, functions of client compute, and groups of both
 (contract: engine 2.6).
 
-A criterion that cannot be understood compiles too; it raises WorkflowFailed when it is reached.
+A criterion that cannot be understood compiles too, and fails when an evaluation reaches it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cyoda.errors import BadRequest, CyodaError
 from workflows.core.predicates.condition import (
-    ArrayCondition,
     Condition,
     FunctionCondition,
     FunctionConfig,
     Group,
-    Leaf,
     condition_type,
+    contains_function,
 )
-from workflows.core.predicates.kernel import Predicate, all_of, any_of, compile_leaf
-from workflows.core.predicates.parsing import parse_condition
+from workflows.core.predicates.criterion import CriterionError, criterion_predicate, parse_criterion
+from workflows.core.predicates.kernel import Predicate
 from workflows.core.predicates.paths import FieldTypes
-from workflows.core.predicates.validation import operator_named
 
 
 @dataclass(frozen=True, slots=True)
 class Inline:
-    """Decided from the document and the lifecycle fields alone. `name` is the condition's type."""
+    """Decided from the document and the lifecycle fields alone; `matches` may raise CriterionError.
+
+    `name` is the condition's type, as audit records it.
+    """
 
     name: str
     matches: Predicate
@@ -35,7 +34,7 @@ class Inline:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """Decided by a calculation member; skipped when the local pre-check is already false (decision 5)."""
+    """Decided by a calculation member; not asked when the local pre-check is already false (decision 5)."""
 
     name: str
     config: FunctionConfig
@@ -44,7 +43,7 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class Junction:
-    """A group that holds something not inline; evaluated left to right until it is decided."""
+    """A group with a function somewhere inside; evaluated left to right until it is decided."""
 
     name: str
     is_conjunction: bool
@@ -53,7 +52,7 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """Why the criterion can not be evaluated."""
+    """Why the criterion can never be evaluated."""
 
     name: str
     reason: str
@@ -67,42 +66,18 @@ def compile_criterion(text: bytes | None, fields: FieldTypes) -> Criterion | Non
     if text is None:
         return None
     try:
-        condition = parse_condition(text)
-    except CyodaError as error:
-        return Unusable("unknown", error.message)
-    return _compiled(condition, fields)
+        return _compiled(parse_criterion(text), fields)
+    except CriterionError as error:
+        return Unusable("", str(error))
 
 
 def _compiled(condition: Condition, fields: FieldTypes) -> Criterion:
-    if isinstance(condition, Group):
-        return _group(condition, fields)
+    if not contains_function(condition):
+        return Inline(condition_type(condition), criterion_predicate(condition, fields))
     if isinstance(condition, FunctionCondition):
         pre_check = None if condition.criterion is None else _compiled(condition.criterion, fields)
         return Function(condition.name, condition.config, pre_check)
-    return _leaf(condition, fields)
-
-
-def _group(group: Group, fields: FieldTypes) -> Criterion:
-    if group.operator not in ("AND", "OR"):
-        return Unusable("group", f"unsupported group operator: {group.operator}")
-    children = [_compiled(child, fields) for child in group.conditions]
-    is_conjunction = group.operator == "AND"
-    inline = _inline_only(children)
-    if inline is None:
-        return Junction("group", is_conjunction, tuple(children))
-    return Inline("group", all_of(inline) if is_conjunction else any_of(inline))
-
-
-def _inline_only(children: Sequence[Criterion]) -> list[Predicate] | None:
-    predicates = [child.matches for child in children if isinstance(child, Inline)]
-    return predicates if len(predicates) == len(children) else None
-
-
-def _leaf(leaf: Leaf, fields: FieldTypes) -> Criterion:
-    name = condition_type(leaf)
-    if not isinstance(leaf, ArrayCondition) and operator_named(leaf.operator) is None:
-        return Unusable(name, f"unsupported operator: {leaf.operator}")
-    try:
-        return Inline(name, compile_leaf(leaf, fields, BadRequest))
-    except CyodaError as error:
-        return Unusable(name, error.message)
+    assert isinstance(condition, Group)
+    if condition.operator not in ("AND", "OR"):
+        return Unusable("group", f"unsupported group operator: {condition.operator}")
+    return Junction("group", condition.operator == "AND", tuple(_compiled(c, fields) for c in condition.conditions))

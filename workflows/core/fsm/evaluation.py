@@ -7,6 +7,7 @@ from typing import NamedTuple
 from cyoda.errors import CyodaError, WorkflowFailed
 from cyoda.jsonio import Json
 from workflows.core.callout import Callout
+from workflows.core.predicates.criterion import CriterionError
 
 from .commands import Step
 from .compiled import CompiledTransition, CompiledWorkflow
@@ -65,14 +66,21 @@ def _judge(
     run: Run, criterion: Criterion, workflow: CompiledWorkflow, transition: CompiledTransition | None
 ) -> Step[Verdict]:
     match criterion:
-        case Inline(matches=matches):
-            return Verdict(matches(run.document.value, run.view()))
+        case Inline():
+            return _judge_inline(run, criterion)
         case Function():
             return (yield from _judge_function(run, criterion, workflow, transition))
         case Junction():
             return (yield from _judge_junction(run, criterion, workflow, transition))
         case _:
             raise WorkflowFailed(criterion.reason)
+
+
+def _judge_inline(run: Run, criterion: Inline) -> Verdict:
+    try:
+        return Verdict(criterion.matches(run.document.value, run.view()))
+    except CriterionError as error:
+        raise WorkflowFailed(str(error)) from error
 
 
 def _judge_function(

@@ -120,5 +120,5 @@ def settled(run: Run, timers: Timers) -> Settled:
     """What is to be saved now."""
     return Settled(
         state=run.state, document=run.document, transition=run.saved_transition, events=run.trail.take(),
-        arm=timers.arm, disarm=timers.disarm, warnings=tuple(run.trail.warnings),
+        arm=timers.arm, disarm=timers.disarm,
     )  # fmt: skip

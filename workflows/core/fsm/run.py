@@ -30,7 +30,7 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     """The entity at rest, to be saved with its timers in the transaction that is open now.
 
     `transition` is what the version stores as its latest transition; `events` are those not yet committed with a
-    segment; `arm` and `disarm` (timer ids) do not overlap.
+    segment; `arm` and `disarm` (timer ids) do not overlap. Warnings are in the trail.
     """
 
     state: str
@@ -39,7 +39,6 @@ class Settled(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     arm: tuple[Timer, ...] = ()
     disarm: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 class Run:
