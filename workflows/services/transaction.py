@@ -192,6 +192,13 @@ class Transaction:
         self._buffer.arm.pop(timer_id, None)
         self._buffer.disarm[timer_id] = None
 
+    def timers_over(self, entity_id: UUID, committed: Iterable[Timer]) -> list[Timer]:
+        """An entity's timers as this transaction sees them: its own arming and disarming over the committed ones."""
+        buffer = self._buffer
+        timers = {timer.id: timer for timer in committed if timer.id not in buffer.disarm}
+        timers.update({timer.id: timer for timer in buffer.arm.values() if timer.entity_id == entity_id})
+        return list(timers.values())
+
     def extend(self, extension: Extension) -> None:
         self._buffer.extensions.append(extension)
 
