@@ -12,16 +12,19 @@ from django.conf import settings  # the settings module must be named first
 
 from cyoda.embedded.launch import die_with_parent
 
-LONGEST_TASK_SECONDS = 3600
-"""A task that runs longer is handed out a second time by the Redis transport."""
+VISIBILITY_TIMEOUT_S = 60
+"""After this time the Redis transport hands an unfinished task to another worker, whether its worker died or is slow.
+
+So work is cut into steps that end sooner, each a task of its own, and a step may run twice.
+"""
 
 app = Celery("cyoda")
 app.conf.update(
     broker_url=settings.CONF.storage.broker_url or "memory://",
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        "visibility_timeout": LONGEST_TASK_SECONDS,
-        # A killed worker's tasks return after seconds: the transport looks for them on each second poll.
+        "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        # Seconds between two looks for tasks of killed workers.
         "unacked_restore_interval": 2,
         "unacked_restore_throttle": 1,
     },

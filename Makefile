@@ -1,0 +1,59 @@
+# `make up` runs the platform, `make test` checks everything; see README.md and CONTRIBUTING.md.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+# An installed environment is renewed when the lock changes, and only then.
+INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help up reset test lint bench settings-docs lock install
+
+help:
+	@echo "make up             start everything on this machine; Ctrl-C stops it, the data stays"
+	@echo "make reset          remove the data of make up"
+	@echo "make test           lint, then the whole test suite"
+	@echo "make lint           style, types, import rules, templates"
+	@echo "make bench          measure a clean node against this machine's ceilings"
+	@echo "make settings-docs  write docs/settings.md from the settings' table"
+	@echo "make lock           write requirements.txt from requirements.in"
+
+install: $(STAMP)
+
+$(STAMP): requirements.txt
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: install Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; $$($(PYTHON) --version) was found (set PYTHON=…)." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing: install it (on Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making $(VENV)…"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing packages into $(VENV)…"
+	@$(INSTALL)
+	@touch $@
+
+up: $(STAMP)
+	@exec $(BIN)/python manage.py up --with-parent
+
+reset: $(STAMP)
+	@$(BIN)/python manage.py up --reset
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports --no-logo
+	@if find templates -name '*.html' 2>/dev/null | grep -q .; then $(BIN)/djlint templates --lint --check; fi
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench
+
+settings-docs: $(STAMP)
+	$(BIN)/python manage.py settings --markdown > docs/settings.md
+
+lock: $(STAMP)
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+	  --no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options -o requirements.txt requirements.in

@@ -1,0 +1,212 @@
+"""`make up`: the whole platform on one machine, from an empty folder, until Ctrl-C (design: processes).
+
+PostgreSQL and Valkey first, then a node, then a Celery worker and its clock; stopped in the opposite order. Each
+process ends with this one, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cyoda.conf import Conf, load
+from cyoda.embedded.credentials import environment
+from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
+from cyoda.embedded.launch import die_with_parent
+from cyoda.embedded.postgres import EmbeddedPostgres
+from cyoda.embedded.processes import spawn, stop, tail
+from cyoda.embedded.server import EmbeddedServer
+from cyoda.embedded.valkey import EmbeddedValkey
+
+ROOT = Path(__file__).resolve().parents[2]
+_READY_PATIENCE_S = 60.0
+_RESTART_PAUSE_S = 2.0
+
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Child:
+    """A process of the platform; `restarts` are those that may die and be started again without harm."""
+
+    name: str
+    command: list[str]
+    restarts: bool = False
+    process: subprocess.Popen[bytes] | None = None
+    restart_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Supervisor:
+    """Starts, watches and stops everything; use it from the main thread."""
+
+    conf: Conf
+    environ: Mapping[str, str]
+    say: Say
+    home: Home = field(init=False)
+    servers: list[EmbeddedServer] = field(default_factory=list[EmbeddedServer])
+    children: list[Child] = field(default_factory=list[Child])
+
+    def __post_init__(self) -> None:
+        self.home = Home(self.conf.platform.home)
+
+    def start(self) -> None:
+        """Start everything and wait until the node answers.
+
+        Raises EmbeddedError, with a sentence for the person at the terminal.
+        """
+        self.home.prepare()
+        self.home.lock("up").take(f"{self.home.path} is already in use by another `make up`: stop that one first.")
+        self._require_free_ports()
+        environ = dict(self.environ)
+        if self.conf.storage.database_url is None:
+            self._start_server(EmbeddedPostgres(self.home.path), environ, "CYODA_DATABASE_URL")
+        if self.conf.storage.broker_url is None:
+            self._start_server(EmbeddedValkey(self.home.path), environ, "CYODA_BROKER_URL")
+        self.environ = environment(self.home, environ)
+        self.conf = load(self.environ)
+        self._start_child(Child("node", [sys.executable, str(ROOT / "manage.py"), "serve"]))
+        self._wait_until_ready(self.children[0])
+        for child in self._workers():
+            self._start_child(child)
+
+    def watch(self) -> None:
+        """Return only when the node has ended; a worker that ends is started again.
+
+        Raises EmbeddedError.
+        """
+        while True:
+            for server in self.servers:
+                if server.process is None or server.process.poll() is not None:
+                    raise EmbeddedError(f"{server.label} has ended.\n{tail(self.home.log_path(server.name))}")
+            for child in self.children:
+                self._look_after(child)
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        """Stop what runs, last started first."""
+        for child in reversed(self.children):
+            if child.process is not None:
+                stop(child.process, signal.SIGTERM)
+        for server in reversed(self.servers):
+            server.stop()
+
+    def run(self, command: list[str]) -> int:
+        """Run a management command in the platform's environment, its output on the terminal."""
+        line = [sys.executable, str(ROOT / "manage.py"), *command]
+        return subprocess.run(line, env=dict(self.environ), cwd=ROOT, check=False).returncode
+
+    def _start_server(self, server: EmbeddedServer, environ: dict[str, str], variable: str) -> None:
+        self.servers.append(server)
+        file = self.home.path / "secrets" / f"{server.name}-url"
+        write_private(file, server.start())
+        environ[f"{variable}_FILE"] = str(file)
+
+    def _start_child(self, child: Child) -> None:
+        child.process = spawn(child.command, log=self.home.log_path(child.name), env=self.environ, cwd=ROOT)
+        if child not in self.children:
+            self.children.append(child)
+
+    def _workers(self) -> list[Child]:
+        celery = [sys.executable, "-m", "celery", "--app", "cyoda.celery"]
+        quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+        schedule = str(self.home.folder("celery") / "schedule")
+        return [
+            Child("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "4", *quiet], restarts=True),
+            Child(
+                "beat", [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"], restarts=True
+            ),
+        ]
+
+    def _look_after(self, child: Child) -> None:
+        if child.process is None:
+            if time.monotonic() >= child.restart_at:
+                self._start_child(child)
+            return
+        code = child.process.poll()
+        if code is None:
+            return
+        problem = f"{child.name} has ended with code {code}; its log is {self.home.log_path(child.name)}."
+        if not child.restarts:
+            raise EmbeddedError(f"{problem}\n{tail(self.home.log_path(child.name))}")
+        self.say(f"{problem} It is started again.")
+        child.process, child.restart_at = None, time.monotonic() + _RESTART_PAUSE_S
+
+    def _require_free_ports(self) -> None:
+        listeners = {
+            "CYODA_HTTP_PORT": (self.conf.http.bind_address, self.conf.http.port),
+            "CYODA_GRPC_PORT": (self.conf.grpc.bind_address, self.conf.grpc.port),
+            "CYODA_ADMIN_PORT": (self.conf.admin.bind_address, self.conf.admin.port),
+        }
+        for variable, (address, port) in listeners.items():
+            if port == 0:
+                raise EmbeddedError(f"{variable} is 0, but `up` needs to know its ports: set it to a free one.")
+            if not is_free(port, address):
+                raise EmbeddedError(
+                    f"Port {port} is used by another program: stop that one, or set {variable} to a free port."
+                )
+
+    def _wait_until_ready(self, node: Child) -> None:
+        probe = f"http://{_reachable(self.conf.admin.bind_address)}:{self.conf.admin.port}/readyz"
+        deadline = time.monotonic() + _READY_PATIENCE_S
+        while not _answers(probe):
+            if node.process is None or node.process.poll() is not None:
+                raise EmbeddedError(f"The node did not start:\n{tail(self.home.log_path(node.name))}")
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"The node is not ready after {_READY_PATIENCE_S:.0f} s:\n{tail(self.home.log_path(node.name))}"
+                )
+            time.sleep(0.05)
+
+
+def _reachable(address: str) -> str:
+    """An address that a client on this machine can use for a listener's."""
+    return "127.0.0.1" if address in {"0.0.0.0", "::", ""} else address  # noqa: S104 - compared, not bound
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - always http, to this machine
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def summary(conf: Conf, home: Home) -> str:
+    """What a person needs after the start: addresses, login, client, a first call."""
+    base = f"http://{_reachable(conf.http.bind_address)}:{conf.http.port}"
+    api, client, secret = base + conf.http.context_path, conf.bootstrap.client_id, conf.bootstrap.client_secret
+    return f"""
+  API            {api}
+  gRPC           {_reachable(conf.grpc.bind_address)}:{conf.grpc.port}
+  Back office    {base}/admin/  (login {conf.platform.admin_user}, password {conf.platform.admin_password})
+  Metrics        http://{_reachable(conf.admin.bind_address)}:{conf.admin.port}/metrics
+  Client         {client}, secret {secret}  (tenant {conf.bootstrap.tenant_id})
+  Data and logs  {home.path}
+
+  A first call:
+    TOKEN=$(curl -s -u '{client}:{secret}' -d grant_type=client_credentials {api}/oauth/token \\
+      | python3 -c 'import json,sys; print(json.load(sys.stdin)["access_token"])')
+    curl -H "Authorization: Bearer $TOKEN" {api}/model/
+
+  Ctrl-C stops everything; the data stays. `make reset` removes it.
+"""
+
+
+def require_linux() -> None:
+    """Raises EmbeddedError elsewhere: the servers are tied to this process by the Linux kernel."""
+    if sys.platform != "linux":
+        raise EmbeddedError("`up` runs on Linux: elsewhere start `manage.py serve` with CYODA_DATABASE_URL set.")
+
+
+def stop_with_parent() -> None:
+    """End, in order, when the process that started this one is killed (make)."""
+    die_with_parent(os.getppid(), signal.SIGTERM)
