@@ -1,0 +1,71 @@
+"""An HTTP listener: uvicorn on a socket of ours, started and stopped by the composition root."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+BACKLOG = 2048
+KEEP_ALIVE_SECONDS = 75
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Signals belong to the node, which stops its listeners in order."""
+        yield
+
+
+class Listening:
+    """A listener that accepts connections on `port`."""
+
+    def __init__(self, server: _Server, task: asyncio.Task[None], port: int) -> None:
+        self._server = server
+        self._task = task
+        self.port = port
+
+    async def stop(self, grace_s: int) -> None:
+        """Accept nothing more, let requests in flight finish for `grace_s` seconds."""
+        self._server.config.timeout_graceful_shutdown = grace_s
+        self._server.should_exit = True
+        await self._task
+
+
+class HttpListener:
+    """Serves an ASGI application; port 0 takes any free one."""
+
+    def __init__(self, app: Any, host: str, port: int) -> None:
+        self._app = app
+        self._host = host
+        self._port = port
+
+    async def start(self) -> Listening:
+        """Raises OSError when the address is taken or not ours."""
+        listener = socket.create_server((self._host, self._port), backlog=BACKLOG)
+        listener.setblocking(False)
+        config = uvicorn.Config(
+            self._app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            access_log=False,
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            date_header=False,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        )
+        server = _Server(config)
+        task = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            if task.done():
+                await task
+            await asyncio.sleep(0.001)
+        return Listening(server, task, listener.getsockname()[1])

@@ -1,0 +1,1 @@
+"""The data plane over HTTP: parse, call the use case, render."""

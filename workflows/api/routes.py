@@ -1,0 +1,78 @@
+"""The route table of the data plane, below the context path (contract: entities 3, 5, 6; search 1; engine 1.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from cyoda.http.request import ApiRequest
+from cyoda.http.response import Response
+from cyoda.http.router import Handler, Route
+from workflows.api import entities, entity_reads, models, search, statistics, workflows
+from workflows.services.platform import Platform
+from workflows.services.transaction import Transaction
+
+Endpoint = Callable[[ApiRequest, Platform], Awaitable[Response]]
+JoiningEndpoint = Callable[[ApiRequest, Platform, Transaction | None], Awaitable[Response]]
+
+_PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/model/", models.list_models),
+    ("GET", "/model", models.list_models),
+    ("POST", "/model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}", models.import_model),
+    ("GET", "/model/export/{converter}/{entityName}/{modelVersion}", models.export_model),
+    ("POST", "/model/validate/{entityName}/{modelVersion}", models.validate_document),
+    ("PUT", "/model/{entityName}/{modelVersion}/lock", models.lock_model),
+    ("PUT", "/model/{entityName}/{modelVersion}/unlock", models.unlock_model),
+    ("POST", "/model/{entityName}/{modelVersion}/changeLevel/{changeLevel}", models.set_change_level),
+    ("PUT", "/model/{entityName}/{modelVersion}/unique-keys", models.set_unique_keys),
+    ("DELETE", "/model/{entityName}/{modelVersion}", models.delete_model),
+    ("POST", "/model/{entityName}/{modelVersion}/workflow/import", workflows.import_workflows),
+    ("GET", "/model/{entityName}/{modelVersion}/workflow/export", workflows.export_workflows),
+    ("GET", "/entity/{entityId}/changes", entity_reads.list_changes),
+    ("GET", "/entity/{entityId}/transitions", entity_reads.list_transitions),
+    ("GET", "/platform-api/entity/fetch/transitions", entity_reads.fetch_transitions),
+    ("GET", "/entity/stats", statistics.count_entities),
+    ("GET", "/entity/stats/states", statistics.count_states),
+    ("GET", "/entity/stats/{entityName}/{modelVersion}", statistics.count_entities_of),
+    ("GET", "/entity/stats/states/{entityName}/{modelVersion}", statistics.count_states_of),
+)
+
+_JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (
+    ("POST", "/entity/{format}", entities.create_collection),
+    ("PUT", "/entity/{format}", entities.update_collection),
+    ("POST", "/entity/{format}/{entityName}/{modelVersion}", entities.create_entities),
+    ("PUT", "/entity/{format}/{entityId}", entities.update_entity),
+    ("PUT", "/entity/{format}/{entityId}/{transition}", entities.update_entity),
+    ("PATCH", "/entity/{format}/{entityId}", entities.patch_entity),
+    ("PATCH", "/entity/{format}/{entityId}/{transition}", entities.patch_entity),
+    ("DELETE", "/entity/{entityId}", entities.delete_entity),
+    ("DELETE", "/entity/{entityName}/{modelVersion}", entities.delete_entities),
+    ("GET", "/entity/{entityId}", entity_reads.get_entity),
+    ("GET", "/entity/{entityName}/{modelVersion}", entity_reads.list_entities),
+    ("POST", "/search/direct/{entityName}/{modelVersion}", search.search),
+)
+
+
+def data_plane_routes(platform: Platform) -> list[Route]:
+    """Every route of the data plane, bound to a node's platform."""
+    return [
+        *(Route(method, template, _plain(endpoint, platform)) for method, template, endpoint in _PLAIN),
+        *(Route(method, template, _joining(endpoint, platform)) for method, template, endpoint in _JOINING),
+    ]
+
+
+def _plain(endpoint: Endpoint, platform: Platform) -> Handler:
+    def handler(request: ApiRequest) -> Awaitable[Response]:
+        return endpoint(request, platform)
+
+    return handler
+
+
+def _joining(endpoint: JoiningEndpoint, platform: Platform) -> Handler:
+    """The transaction token is judged before anything of the request is bound (contract: search 2.5)."""
+
+    async def handler(request: ApiRequest) -> Response:
+        token = request.header(b"x-tx-token")
+        join = platform.transactions.resolve(request.principal, token) if token else None
+        return await endpoint(request, platform, join)
+
+    return handler
