@@ -7,7 +7,7 @@ stored and returned keeps its text: see `Document` in `workflows.core.entity`.
 from __future__ import annotations
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgspec
@@ -18,6 +18,9 @@ Json = Any
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 _sorted_encoder = msgspec.json.Encoder(decimal_format="number", order="deterministic")
+
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, InvalidOperation)
+"""What decoding raises; InvalidOperation comes from an exponent that no Decimal can hold."""
 
 
 class InvalidJson(ValueError):
@@ -31,8 +34,8 @@ def parse(data: bytes | str) -> Json:
     """
     try:
         return _decoder.decode(data)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJson(str(error)) from error
+    except _MALFORMED as error:
+        raise InvalidJson(_reason(error)) from error
 
 
 def first_value(data: bytes) -> tuple[Json, bytes]:
@@ -42,9 +45,9 @@ def first_value(data: bytes) -> tuple[Json, bytes]:
     """
     try:
         return _decoder.decode(data), data
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError, RecursionError) as error:
+    except _MALFORMED as error:
         if "trailing characters" not in str(error):
-            raise InvalidJson(str(error)) from error
+            raise InvalidJson(_reason(error)) from error
     text = data.decode("utf-8", "surrogateescape").lstrip(" \t\r\n")
     try:
         _, end = json.JSONDecoder().raw_decode(text)
@@ -52,6 +55,10 @@ def first_value(data: bytes) -> tuple[Json, bytes]:
         raise InvalidJson(str(error)) from error
     value_text = text[:end].encode("utf-8", "surrogateescape")
     return parse(value_text), value_text
+
+
+def _reason(error: Exception) -> str:
+    return "number out of range" if isinstance(error, InvalidOperation) else str(error)
 
 
 def dumps(value: object) -> bytes:

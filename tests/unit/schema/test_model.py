@@ -200,8 +200,11 @@ def test_an_extension_that_breaks_a_declared_key_is_refused() -> None:
     keyed = model('{"a":null}').with_unique_keys((UniqueKey("k", ("$.a",)),)).with_change_level("TYPE")
     with pytest.raises(InvalidUniqueKeyDefinition) as refused:
         keyed.accept({"a": {"b": 1}})
-    assert refused.value.message == (
-        'schema change would invalidate a composite unique key: key "k": field "$.a" is not a known scalar leaf'
+    assert same_error(
+        refused.value,
+        "INVALID_UNIQUE_KEY_DEFINITION: schema change would invalidate a composite unique key: "
+        'key "k": field "$.a" is not a known scalar leaf',
+        {},
     )
 
 

@@ -86,6 +86,12 @@ def test_a_number_whose_scale_leaves_32_bits_has_no_type(literal: str) -> None:
     assert scalar_type(jsonio.parse(literal)) is None
 
 
+@pytest.mark.parametrize("literal", ["1e9999999999999999999", "1e-9999999999999999999 ", "0e9999999999999999999 x"])
+def test_an_exponent_that_no_number_can_hold_is_no_json(literal: str) -> None:
+    with pytest.raises(jsonio.InvalidJson):
+        jsonio.first_value(literal.encode())
+
+
 @pytest.mark.parametrize("literal", ["1e2147483647", "7e-2147483647", "1." + "0" * 1_000_000, "0." + "1" * 1_000_000])
 def test_a_huge_exponent_or_fraction_is_answered_at_once(literal: str) -> None:
     value = jsonio.parse(literal)

@@ -77,7 +77,7 @@ class Model:
         if node is self.node:
             return None
         if fault := definition_fault(self.unique_keys, node):
-            raise self._invalid_keys(f"schema change would invalidate a composite unique key: {fault}")
+            raise InvalidUniqueKeyDefinition(f"schema change would invalidate a composite unique key: {fault}")
         return replace(self, node=node)
 
     def check(self, document: Json) -> None:
