@@ -293,6 +293,8 @@ def _numbers(names: Names, operator: Operator, value: Json, types: TypeSet) -> l
 
 def _numeric_range(names: Names, branch: NumericBranch) -> Narrowing:
     bound = branch.bound
+    if bound is None:
+        return NumericRange(names)
     match branch.operator:
         case Operator.EQUALS:
             return NumericRange(names, bound, bound)

@@ -6,7 +6,7 @@ Moving to a finer type keeps that instant (start of period), so only moving to a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from workflows.core.schema.types import TEMPORAL_TYPES, DataType, TypeSet, members, string_type
 
@@ -36,8 +36,7 @@ _IMPRECISE = {
 """How an operator changes when its operand was floored; EQUALS is dropped, all others stay."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(NamedTuple):
     """A parsed temporal text: its wall clock, and its offset from UTC if it has one.
 
     `submillisecond` tells of a fraction beyond milliseconds, which only matters for being exactly midnight.
@@ -59,8 +58,15 @@ class Moment:
 def moment_of(text: str) -> Moment | None:
     """The temporal value that `text` spells, by its natural type; None when it is plain text."""
     kind = string_type(text)
-    if not kind & TEMPORAL_TYPES:
-        return None
+    return _spelled(text, kind) if kind & TEMPORAL_TYPES else None
+
+
+def stored_ms(text: str, kind: DataType) -> int | None:
+    """Epoch milliseconds of a stored text whose natural type is exactly `kind`; None for any other text."""
+    return _spelled(text, kind).epoch_ms if string_type(text) is kind else None
+
+
+def _spelled(text: str, kind: DataType) -> Moment:
     if kind is DataType.LOCAL_TIME:
         return Moment(kind, 1970, 1, 1, *_clock(text))
     year, month, day = int(text[:4]), int(text[5:7] or "1"), int(text[8:10] or "1")
@@ -72,14 +78,6 @@ def moment_of(text: str) -> Moment | None:
     if clock.endswith("Z"):
         return Moment(kind, year, month, day, *_clock(clock[:-1]))
     return Moment(kind, year, month, day, *_clock(clock[:-6]), _offset_ms(clock[-6:]))
-
-
-def stored_ms(text: str, kind: DataType) -> int | None:
-    """Epoch milliseconds of a stored text whose natural type is exactly `kind`; None for any other text."""
-    if string_type(text) is not kind:
-        return None
-    moment = moment_of(text)
-    return None if moment is None else moment.epoch_ms
 
 
 def temporal_members(types: TypeSet) -> tuple[DataType, ...]:
@@ -119,17 +117,17 @@ def _moved(moment: Moment, kind: DataType) -> tuple[int, str] | None:
         return moment.epoch_ms, _KEPT
     if kind not in _COARSER[moment.kind]:
         return (moment.epoch_ms, _KEPT) if moment.kind in _COARSER[kind] else None
-    wall = replace(moment, offset_ms=0)
+    wall = moment._replace(offset_ms=0)
     if kind is DataType.LOCAL_TIME:
         at_epoch = (wall.year, wall.month, wall.day) == (1970, 1, 1)
         return wall.day_ms, _KEPT if at_epoch else _TIME_OF_DAY
     floored = wall
     if kind is not DataType.LOCAL_DATE_TIME:
-        floored = replace(floored, day_ms=0, submillisecond=False)
+        floored = floored._replace(day_ms=0, submillisecond=False)
     if kind in (DataType.YEAR_MONTH, DataType.YEAR):
-        floored = replace(floored, day=1)
+        floored = floored._replace(day=1)
     if kind is DataType.YEAR:
-        floored = replace(floored, month=1)
+        floored = floored._replace(month=1)
     return floored.epoch_ms, _KEPT if floored == wall else _FLOORED
 
 
