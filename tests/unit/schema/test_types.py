@@ -179,6 +179,12 @@ def test_booleans_and_null_have_their_own_types() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [1.5, b"x", (1,)])
+def test_a_value_that_json_never_decodes_to_has_no_type_by_accident(value: object) -> None:
+    with pytest.raises(TypeError, match="not a JSON scalar"):
+        scalar_type(value)
+
+
 SHORT = {"I": "INTEGER", "L": "LONG", "BI": "BIG_INTEGER", "UI": "UNBOUND_INTEGER"} | {
     "D": "DOUBLE",
     "BD": "BIG_DECIMAL",

@@ -73,7 +73,10 @@ def is_array(value: Json) -> TypeGuard[list[Json]]:
 
 
 def scalar_type(value: Json) -> DataType | None:
-    """The type of a string, number, boolean or null; None for a number whose scale leaves 32 bits."""
+    """The type of a string, number, boolean or null; None for a number whose scale leaves 32 bits.
+
+    Raises TypeError for what `jsonio` never decodes, a float above all.
+    """
     kind = value.__class__
     if kind is str:
         return string_type(value)
@@ -81,7 +84,11 @@ def scalar_type(value: Json) -> DataType | None:
         return whole_type(value)
     if kind is Decimal:
         return decimal_type(value)
-    return NULL if value is None else BOOLEAN
+    if value is None:
+        return NULL
+    if kind is bool:
+        return BOOLEAN
+    raise TypeError(f"not a JSON scalar: {kind.__name__}")
 
 
 def whole_type(value: int) -> DataType:
