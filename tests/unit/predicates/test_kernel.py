@@ -45,6 +45,8 @@ def judge(short: str, types: str, text: str, meta: Lifecycle = META) -> bool:
         ("$.n GREATER_THAN -1e400", "$.n DOUBLE", '{"n":5}', True),
         ("$.n NOT_EQUAL 1e400", "$.n DOUBLE", '{"n":5.5}', False),
         ("$.n LESS_THAN 1e999999999", "$.n UNBOUND_INTEGER", '{"n":5}', True),
+        ("$.n LESS_THAN 1e2147483647", "$.n UNBOUND_INTEGER", '{"n":5}', True),
+        ("$.n LESS_THAN 1e2147483648", "$.n UNBOUND_INTEGER", '{"n":5}', False),
         ("$.n LESS_THAN 1e99999999999999999999", "$.n UNBOUND_INTEGER", '{"n":5}', False),
         ("$.n GREATER_OR_EQUAL 0.00000000000000000000000000000001", "$.n UNBOUND_INTEGER", '{"n":0}', False),
         ("$.n GREATER_OR_EQUAL 1e-999999", "$.n UNBOUND_INTEGER", '{"n":1}', True),

@@ -171,8 +171,9 @@ def test_a_pattern_that_re2_lacks_is_refused(pattern: str) -> None:
 
 def test_patterns_too_long_to_compile_quickly_are_refused() -> None:
     for operator in ("LIKE", "MATCHES_PATTERN"):
-        with pytest.raises(InvalidCondition):
-            check_patterns(Simple("$.i", operator, "ab" * 50_001))
+        check_patterns(Simple("$.i", operator, "ab" * 5_000))
+        with pytest.raises(InvalidCondition, match="longer than 10000 characters"):
+            check_patterns(Simple("$.i", operator, "ab" * 5_001))
 
 
 @pytest.mark.parametrize("field", ["current_state", "State", "createdAt", "", "modelKey"])
