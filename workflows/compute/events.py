@@ -195,11 +195,11 @@ def read_response(data: bytes) -> Response:
 
 
 def answer(callout: Callout, response: Response) -> CalloutAnswer:
-    """What a response means for the callout it answers; warnings carry the callout's kind and name already.
+    """What a response means for the callout it answers.
 
     Raises CalloutFailed when the member did not report success or its payload is not JSON.
     """
-    warnings = tuple(f"{callout.kind} {callout.name}: {text}" for text in response.warnings or ())
+    warnings = tuple(response.warnings or ())
     if response.success is not True:
         message = (response.error and response.error.message) or f"{callout.kind} returned failure"
         raise _failure(callout, message, warnings)

@@ -5,17 +5,19 @@ Some clients send reads where the contract has writes; any type of the right sha
 
 from __future__ import annotations
 
-from workflows.grpc.routes import Frames, Unary
+from workflows.grpc import collections, entities, models, reads
+from workflows.grpc.routes import Frames
 from workflows.grpc.service import Rpc
 
-MODELS: dict[str, Unary] = {}
-ENTITIES: dict[str, Unary] = {}
-COLLECTIONS: dict[str, Frames] = {}
+_ONE = entities.ROUTES | reads.ROUTES
+_MANY = collections.ROUTES | reads.FRAMES
+_WRITE = ("EntityTransactionResponse", entities.NOT_TRANSACTED)
+_READ = ("EntityResponse", reads.NO_ENTITY)
 
 RPCS = (
-    Rpc("entityModelManage", "model", MODELS, joins=False),
-    Rpc("entityManage", "entity", ENTITIES),
-    Rpc("entityManageCollection", "collection", COLLECTIONS, Frames),
-    Rpc("entitySearch", "search", ENTITIES),
-    Rpc("entitySearchCollection", "search collection", COLLECTIONS, Frames),
+    Rpc("entityModelManage", "model", models.ROUTES),
+    Rpc("entityManage", "entity", _ONE, refused_join=_WRITE),
+    Rpc("entityManageCollection", "collection", _MANY, Frames, refused_join=_WRITE),
+    Rpc("entitySearch", "search", _ONE, refused_join=_READ),
+    Rpc("entitySearchCollection", "search collection", _MANY, Frames, refused_join=_READ),
 )

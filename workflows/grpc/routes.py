@@ -8,28 +8,27 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
 from cyoda.principal import Principal
 from workflows.grpc.replies import Body, InvalidPayload
-
-if TYPE_CHECKING:
-    from workflows.services.platform import Platform
+from workflows.services.platform import Platform
+from workflows.services.transaction import Transaction
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request: who asks, its CloudEvent id and JSON text, and the token of the transaction it joins, if any."""
+    """One request: who asks, its CloudEvent id and JSON text, and the transaction it joins, if any."""
 
     principal: Principal
     request_id: str
     data: bytes
-    token: str | None
     platform: Platform
+    join: Transaction | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class Answer:
 
 
 NOTHING: Body = {}
+Handle = Callable[[Call], Awaitable[Answer]]
+Placeholder = Callable[[Call], Body]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +49,8 @@ class Unary:
     """One request, one reply. `placeholder` is the failing reply's body; `names_request` adds `requestId`."""
 
     reply: str
-    handle: Callable[[Call], Awaitable[Answer]]
-    placeholder: Callable[[Call], Body]
+    handle: Handle
+    placeholder: Placeholder
     names_request: bool = False
 
 
@@ -59,20 +60,16 @@ class Frames:
 
     reply: str
     handle: Callable[[Call], AsyncIterator[Answer]]
-    placeholder: Callable[[Call], Body]
+    placeholder: Placeholder
     names_request: bool = True
 
 
 Route = Unary | Frames
 
 
-def always(body: Body) -> Callable[[Call], Body]:
+def always(body: Body) -> Placeholder:
     """A placeholder that does not depend on the request."""
     return lambda call: body
-
-
-def nil_id() -> str:
-    return "00000000-0000-0000-0000-000000000000"
 
 
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {}

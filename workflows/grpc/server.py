@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import grpc
 import grpc.aio
@@ -21,9 +21,7 @@ from workflows.grpc.options import GrpcOptions
 from workflows.grpc.routes import Unary
 from workflows.grpc.service import Rpc, Service
 from workflows.grpc.streaming import StreamPorts, Streams
-
-if TYPE_CHECKING:
-    from workflows.services.platform import Platform
+from workflows.services.platform import Platform
 
 SERVICE = cyoda_cloud_api_pb2.DESCRIPTOR.services_by_name["CloudEventsService"].full_name
 STOP_GRACE_S = 10.0

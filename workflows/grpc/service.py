@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NoReturn, TypeVar
+from dataclasses import dataclass, replace
+from typing import NoReturn, TypeVar
 
 import grpc
 
@@ -13,24 +13,24 @@ from workflows.grpc.authentication import Authenticate, Context, authenticated, 
 from workflows.grpc.cloudevents import MalformedEvent
 from workflows.grpc.generated.cloudevents_pb2 import CloudEvent
 from workflows.grpc.replies import Body, InvalidPayload
-from workflows.grpc.routes import Answer, Call, Frames, Route, Unary
-
-if TYPE_CHECKING:
-    from workflows.services.platform import Platform
+from workflows.grpc.routes import Answer, Call, Frames, Placeholder, Route, Unary
+from workflows.services.platform import Platform
 
 R = TypeVar("R", bound=Route)
 
 
 @dataclass(frozen=True, slots=True)
 class Rpc:
-    """An rpc's name on the wire, what its refusal of a type calls it, and the types it serves."""
+    """An rpc's name on the wire, what its refusal of a type calls it, and the types it serves.
+
+    `refused_join` is the reply type and body by which it refuses a transaction token; None ignores tokens.
+    """
 
     name: str
     label: str
     routes: Mapping[str, Unary] | Mapping[str, Frames]
     shape: type[Unary] | type[Frames] = Unary
-    joins: bool = True
-    """Whether a `tx-token` counts here."""
+    refused_join: tuple[str, Placeholder] | None = None
 
 
 class Service:
@@ -44,9 +44,12 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Unary, event, context)
         try:
+            call = _joined(rpc, call, context)
             return _reply(route, call, await route.handle(call))
         except InvalidPayload as error:
             await _invalid(context, str(error))
+        except _JoinRefused as refusal:
+            return refusal.reply
         except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes a reply
             return _failure(route, call, fault)
 
@@ -54,10 +57,13 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Frames, event, context)
         try:
+            call = _joined(rpc, call, context)
             async for answer in route.handle(call):
                 yield _reply(route, call, answer)
         except InvalidPayload as error:
             await _invalid(context, str(error))
+        except _JoinRefused as refusal:
+            yield refusal.reply
         except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes the last frame
             yield _failure(route, call, fault)
 
@@ -68,8 +74,30 @@ class Service:
             data = cloudevents.data_of(event)
         except MalformedEvent as error:
             await _invalid(context, f"invalid CloudEvent: {error}")
-        token = metadata_value(context, "tx-token") if rpc.joins else None
-        return event, Call(principal, event.id, data, token or None, self._platform)
+        return event, Call(principal, event.id, data, self._platform)
+
+
+class _JoinRefused(Exception):
+    """The transaction token of a call leads nowhere (contract: grpc 16.5)."""
+
+    def __init__(self, reply: bytes) -> None:
+        super().__init__()
+        self.reply = reply
+
+
+def _joined(rpc: Rpc, call: Call, context: Context) -> Call:
+    """The call inside the transaction that its `tx-token` names, if it has one. Raises _JoinRefused."""
+    token = metadata_value(context, "tx-token")
+    if not token or rpc.refused_join is None:
+        return call
+    try:
+        return replace(call, join=call.platform.transactions.resolve(call.principal, token))
+    except Exception as fault:
+        reply, placeholder = rpc.refused_join
+        request_id = call.request_id if rpc.shape is Unary else ""
+        body = {"requestId": request_id, **placeholder(call)}
+        text = replies.failed(request_id, body, replies.error_of(fault))
+        raise _JoinRefused(cloudevents.write(reply, text)) from fault
 
 
 async def _route(rpc: Rpc, shape: type[R], event: CloudEvent, context: Context) -> R:

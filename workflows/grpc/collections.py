@@ -1,0 +1,85 @@
+"""Writes of many entities over gRPC: each request has exactly one reply (contract: grpc 9)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from uuid import UUID
+
+import msgspec
+
+from cyoda import jsonio
+from cyoda.errors import BadRequest
+from workflows.grpc.entities import NOT_TRANSACTED, ChangedEntity, NewEntity, chunked, replace
+from workflows.grpc.payloads import DataFormat, ModelSpec, model_spec
+from workflows.grpc.replies import InvalidPayload
+from workflows.grpc.routes import Answer, Call, Frames, always, payload
+from workflows.services import bulk_delete, collections
+
+
+class CreateRequest(msgspec.Struct, rename="camel"):
+    data_format: DataFormat
+    payloads: list[NewEntity]
+
+
+class UpdateRequest(msgspec.Struct, rename="camel"):
+    data_format: DataFormat
+    payloads: list[ChangedEntity]
+
+
+class DeleteAllRequest(msgspec.Struct):
+    model: ModelSpec
+
+
+async def create(call: Call) -> AsyncIterator[Answer]:
+    """All or nothing, in one transaction; the models may differ."""
+    request = payload(call, CreateRequest)
+    _require_items(request.payloads)
+    if request.data_format == "XML":
+        raise BadRequest("invalid XML")  # no client sends a collection of XML documents
+    items = [{"model": model_spec(item.model.key), "payload": bytes(item.data).decode()} for item in request.payloads]
+    chunks = await collections.create_collection(
+        call.principal, jsonio.dumps(items), window=len(items), platform=call.platform, join=call.join
+    )
+    yield chunked(chunks)
+
+
+async def update(call: Call) -> AsyncIterator[Answer]:
+    """One transaction an item, in order; the first failure ends the request, what was committed before stays."""
+    request = payload(call, UpdateRequest)
+    _require_items(request.payloads)
+    ids: list[UUID] = []
+    warnings: list[str] = []
+    transaction_id = ""
+    for item in request.payloads:
+        committed = await replace(call, item, request.data_format)
+        ids.extend(committed.entity_ids)
+        warnings.extend(committed.warnings)
+        transaction_id = str(committed.transaction_id)
+    info = {"transactionId": transaction_id, "entityIds": [str(each) for each in ids]}
+    yield Answer({"transactionInfo": info}, warnings)
+
+
+async def delete_all(call: Call) -> AsyncIterator[Answer]:
+    key = payload(call, DeleteAllRequest).model.key
+    deleted = await bulk_delete.delete_entities(call.principal, key, platform=call.platform, join=call.join)
+    yield Answer({"entityIds": [], "modelId": str(deleted.model_id), "numDeleted": deleted.removed})
+
+
+def _require_items(items: list[NewEntity] | list[ChangedEntity]) -> None:
+    if not items:
+        raise InvalidPayload("payloads array is empty")
+
+
+ROUTES = {
+    "EntityCreateCollectionRequest": Frames(
+        reply="EntityTransactionResponse", handle=create, placeholder=NOT_TRANSACTED
+    ),
+    "EntityUpdateCollectionRequest": Frames(
+        reply="EntityTransactionResponse", handle=update, placeholder=NOT_TRANSACTED
+    ),
+    "EntityDeleteAllRequest": Frames(
+        reply="EntityDeleteAllResponse",
+        handle=delete_all,
+        placeholder=always({"entityIds": [], "modelId": "", "numDeleted": 0}),
+    ),
+}
