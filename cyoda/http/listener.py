@@ -46,8 +46,7 @@ class HttpListener:
 
     async def start(self) -> Listening:
         """Raises OSError when the address is taken or not ours."""
-        listener = socket.create_server((self._host, self._port), backlog=BACKLOG)
-        listener.setblocking(False)
+        listener = _bound_socket(self._host, self._port)
         config = uvicorn.Config(
             self._app,
             loop="none",
@@ -69,3 +68,18 @@ class HttpListener:
                 await task
             await asyncio.sleep(0.001)
         return Listening(server, task, listener.getsockname()[1])
+
+
+def _bound_socket(host: str, port: int) -> socket.socket:
+    """Named as TCP, because asyncio turns Nagle's algorithm off only where the protocol says so."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener

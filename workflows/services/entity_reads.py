@@ -9,6 +9,7 @@ from uuid import UUID
 from cyoda.errors import BadRequest, EntityNotFound, ModelNotFound
 from cyoda.principal import Principal
 from workflows.core.entity import ModelKey, Version
+from workflows.services.engine import offered_transitions
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
 from workflows.storage.base import Scan
@@ -135,7 +136,9 @@ async def available_transitions(
     """
     version = await _version_for_transitions(principal, entity_id, at, transaction_id, platform)
     configured = await platform.configurations.load(principal.tenant, version.model)
-    return configured.workflows.transition_names(version)
+    return await offered_transitions(
+        principal, version, configured.workflows, compute=platform.compute, clock=platform.clock
+    )
 
 
 async def _version_for_transitions(

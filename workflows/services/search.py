@@ -13,7 +13,7 @@ from workflows.core.predicates.condition import Condition
 from workflows.core.predicates.kernel import Predicate, compile_condition
 from workflows.core.predicates.narrowing import narrow
 from workflows.core.predicates.parsing import parse_condition
-from workflows.core.predicates.sort import SortKey, parse_sort, sorter
+from workflows.core.predicates.sort import SortKey, parse_sort, resolve_sort, sort_key
 from workflows.core.predicates.validation import check_structure, validate
 from workflows.services.configurations import Configured, View
 from workflows.services.platform import Platform
@@ -88,7 +88,8 @@ class Search:
         platform: Platform,
     ) -> None:
         validate(condition, configured.fields)
-        self._sort = sorter(sort_keys, configured.fields)
+        fields = resolve_sort(sort_keys, configured.fields)
+        self._sort_key = sort_key(fields) if fields else None
         self._predicate: Predicate = compile_condition(condition, configured.fields)
         self._narrowing = narrow(condition, configured.fields)
         self._tenant = principal.tenant
@@ -135,7 +136,8 @@ class Search:
         found.append(version)
 
     def _sorted(self, found: list[Version]) -> list[Version]:
-        return found if self._sort is None else self._sort(found)
+        key = self._sort_key
+        return found if key is None else sorted(found, key=lambda version: key(version.document.value, version))
 
 
 def _by_id(version: Version) -> int:

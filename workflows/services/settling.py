@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -44,7 +45,7 @@ class Settling:
         subject = self._new_subject(self._platform.new_id(), key, accepted.document)
         self._extend(accepted)
         trail = Trail(self._platform.clock)
-        executor = self._executor(subject.entity_id, None)
+        executor = self._executor(subject.entity_id, configured)
         settled = await self._drive(create(subject, configured.workflows, trail, self._terms), executor, trail)
         return self._save(subject, settled, configured)
 
@@ -71,7 +72,10 @@ class Settling:
         if against_committed:
             actual = self._transaction.committed_transaction_of(version.entity_id)
         stale = if_match is not None and if_match != str(actual)
-        executor = self._executor(version.entity_id, EntityModified(version.entity_id) if stale else None)
+        executor = self._executor(
+            version.entity_id, configured, refusal=EntityModified(version.entity_id) if stale else None,
+            is_single=not against_committed,
+        )  # fmt: skip
         if transition is not None:
             rule = fire_named(subject, transition, configured.workflows, trail, self._terms)
         else:
@@ -90,11 +94,18 @@ class Settling:
         finally:
             self._transaction.warnings.extend(trail.warnings)
 
-    def _executor(self, entity_id: UUID, refusal: EntityModified | None) -> Executor:
+    def _executor(
+        self,
+        entity_id: UUID,
+        configured: Configured,
+        *,
+        refusal: EntityModified | None = None,
+        is_single: bool = False,
+    ) -> Executor:
         platform = self._platform
         return Executor(
             self._principal, self._transaction, entity_id, platform.storage, platform.compute, platform.transactions,
-            refusal=refusal,
+            refusal=refusal, claims=partial(_claims, configured), is_conflict_modification=is_single,
         )  # fmt: skip
 
     def _extend(self, accepted: Accepted) -> None:

@@ -1,0 +1,151 @@
+"""The composition root of a node: from Conf to running servers, started and stopped in order (docs/adr/0002).
+
+Everything that is wired here is wired nowhere else: which storage, whose tenants, which identity, which compute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import structlog
+
+from cyoda.clock import Clock, system_clock
+from cyoda.cluster.tokens import JoinTokens
+from cyoda.conf import Conf
+from cyoda.http.app import AsgiApp, HttpApp
+from cyoda.http.cors import Cors
+from cyoda.http.listener import HttpListener, Listening
+from cyoda.http.problem import Problems
+from cyoda.ids import TimeIds
+from cyoda.telemetry.metrics import Metrics
+from cyoda.telemetry.probes import probes_app
+from tenants.identity.service import Identity, identity_service
+from workflows.api.routes import data_plane_routes
+from workflows.compute.dispatcher import LocalDispatcher
+from workflows.compute.members import Registry
+from workflows.grpc.options import GrpcOptions, KeepAlive
+from workflows.grpc.server import GrpcServer
+from workflows.services.configurations import Configurations
+from workflows.services.platform import Limits, Platform
+from workflows.services.transactions import Transactions
+from workflows.storage.base import Storage
+
+SECRET_BYTES = 32
+STOP_GRACE_SECONDS = 10
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """One node's parts, wired but not listening."""
+
+    conf: Conf
+    platform: Platform
+    members: Registry
+    identity: Identity
+    metrics: Metrics
+    api: HttpApp
+
+
+def build_node(
+    conf: Conf, storage: Storage, *, fallback: AsgiApp, clock: Clock = system_clock, identity: Identity | None = None
+) -> Node:
+    """Wire a node over a storage. `fallback` serves what is outside the context path (Django).
+
+    Raises ConfError when the signing key is unusable.
+    """
+    metrics = Metrics()
+    new_id = TimeIds()
+    members = Registry()
+    tokens = JoinTokens(
+        conf.cluster.hmac_key or secrets.token_bytes(SECRET_BYTES),
+        node_id=conf.cluster.node_id,
+        lifetime=conf.engine.tx_token_ttl,
+        clock=clock,
+    )
+    platform = Platform(
+        storage=storage,
+        clock=clock,
+        new_id=new_id,
+        configurations=Configurations(storage),
+        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice),
+        transactions=Transactions(storage, clock=clock, new_id=new_id, tokens=tokens),
+        limits=Limits(
+            max_state_visits=conf.engine.max_state_visits,
+            max_sort_keys=conf.search.max_sort_keys,
+            scan_budget=conf.search.scan_budget,
+        ),
+    )
+    identity = identity or identity_service(conf, clock)
+    api = HttpApp(
+        [*data_plane_routes(platform), *identity.routes],
+        authenticator=identity.authenticator,
+        context_path=conf.http.context_path,
+        observe=metrics.observe_http,
+        fallback=fallback,
+        cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
+        problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
+    )
+    return Node(conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The ports a running node listens on."""
+
+    http: int
+    grpc: int
+    admin: int
+
+
+@asynccontextmanager
+async def running(node: Node) -> AsyncIterator[Addresses]:
+    """Open the storage, then the gRPC, HTTP and admin listeners; closed in the opposite order."""
+    conf = node.conf
+    async with AsyncExitStack() as stack:
+        await node.platform.storage.open()
+        stack.push_async_callback(node.platform.storage.close)
+        grpc_server = GrpcServer(
+            GrpcOptions(
+                host=conf.grpc.bind_address,
+                port=conf.grpc.port,
+                keep_alive=KeepAlive(interval=conf.grpc.keepalive_interval, timeout=conf.grpc.keepalive_timeout),
+            ),
+            authenticate=node.identity.authenticator.authenticate,
+            registry=node.members,
+            clock=node.platform.clock,
+            platform=node.platform,
+        )
+        grpc_port = await grpc_server.start()
+        stack.push_async_callback(grpc_server.stop, STOP_GRACE_SECONDS)
+        http = await _listen(stack, HttpListener(node.api, conf.http.bind_address, conf.http.port))
+        probes = probes_app(
+            ready=node.platform.storage.ready, metrics=node.metrics, bearer=conf.admin.metrics_bearer
+        )
+        admin = await _listen(stack, HttpListener(probes, conf.admin.bind_address, conf.admin.port))
+        yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
+
+
+async def _listen(stack: AsyncExitStack, listener: HttpListener) -> Listening:
+    listening = await listener.start()
+    stack.push_async_callback(listening.stop, STOP_GRACE_SECONDS)
+    return listening
+
+
+async def serve(node: Node, announce: Callable[[Addresses], None]) -> None:
+    """Run a node until SIGTERM or SIGINT, then finish what is in flight and stop."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with running(node) as addresses:
+        announce(addresses)
+        await stopping.wait()
+        log.info("stopping")
