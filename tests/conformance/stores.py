@@ -10,11 +10,22 @@ import pytest
 from tests.conformance.home import Home
 from workflows.storage.base import Storage
 from workflows.storage.memory.store import MemoryStorage
+from workflows.storage.postgres.pool import Pool, PoolSettings
+from workflows.storage.postgres.store import PostgresStorage
+from workflows.storage.postgres.tenants import SchemaDirectory
 
 
-@pytest.fixture(params=["memory"])
+@pytest.fixture(params=["memory", "postgres"])
 def new_store(request: pytest.FixtureRequest) -> Callable[[], Storage]:
-    return MemoryStorage
+    if request.param == "memory":
+        return MemoryStorage
+    url: str = request.getfixturevalue("postgres_url")
+
+    def new_postgres() -> Storage:
+        pool = Pool(PoolSettings(url=url))
+        return PostgresStorage(pool, SchemaDirectory(pool))
+
+    return new_postgres
 
 
 @pytest.fixture

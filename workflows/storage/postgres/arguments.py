@@ -1,0 +1,106 @@
+"""The arrays that the `commit` statement takes, gathered from change sets; their order is that of its parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from functools import lru_cache
+from uuid import UUID
+
+from cyoda import jsonio
+from workflows.core.entity import Document, ModelKey
+from workflows.storage.base import ChangeSet, Write
+from workflows.storage.postgres.documents import UNKEPT, is_suspect, substitute
+
+
+class Care(IntEnum):
+    """How closely documents are looked at for what `jsonb` cannot hold; more only after a refusal."""
+
+    CHEAP = 0
+    THOROUGH = 1
+    KEEP_NONE = 2
+
+
+@lru_cache(maxsize=4096)
+def model_id(key: ModelKey) -> UUID:
+    return key.id
+
+
+class _Columns:
+    """Parallel lists, one for each column, filled row by row."""
+
+    def __init__(self, width: int) -> None:
+        self.lists: list[list[object]] = [[] for _ in range(width)]
+
+    def add(self, *values: object) -> None:
+        for column, value in zip(self.lists, values, strict=True):
+            column.append(value)
+
+
+def gather(changes: Sequence[ChangeSet], care: Care) -> list[object]:
+    """The parameters of `commit`; members are numbered from 1 in the order of `changes`."""
+    locked: set[UUID] = set()
+    freeing: list[UUID] = []
+    writes, reads, claims = _Columns(17), _Columns(3), _Columns(5)
+    audit, disarm, arm = _Columns(4), _Columns(2), _Columns(12)
+    for member, change in enumerate(changes, 1):
+        for write in change.writes:
+            writes.add(*_write(member, change, write, care))
+            if write.expected:
+                locked.add(write.entity_id)
+            if _frees(write):
+                freeing.append(write.entity_id)
+            if write.document is not None:
+                for claim in write.claims or ():
+                    claims.add(member, model_id(write.model), claim.key, claim.digest, write.entity_id)
+        for entity_id, version in change.reads.items():
+            locked.add(entity_id)
+            reads.add(member, entity_id, version)
+        for record in change.audit:
+            audit.add(member, record.entity_id, record.transaction_id, jsonio.dumps(record.events).decode())
+        _timers(member, change, disarm, arm)
+    epochs = [change.epoch for change in changes]
+    return [
+        epochs, list(locked), *writes.lists, *reads.lists, *claims.lists, freeing, *audit.lists, *disarm.lists,
+        *arm.lists,
+    ]  # fmt: skip
+
+
+def _frees(write: Write) -> bool:
+    """Whether the entity may hold claims that end with this write."""
+    return write.expected > 0 and (write.claims is not None or write.document is None)
+
+
+def _write(member: int, change: ChangeSet, write: Write, care: Care) -> tuple[object, ...]:
+    document = write.document
+    text = kept = None
+    if document is not None:
+        text = document.text.decode()
+        kept = _substitute(document, care)
+    attributed, executor, model = write.attributed, write.executor, write.model
+    return (
+        member, change.at, change.transaction_id, write.entity_id, model_id(model), model.name, model.version,
+        write.expected, _frees(write), write.state, write.transition, attributed.id, attributed.kind, executor.id,
+        executor.kind, text, kept,
+    )  # fmt: skip
+
+
+def _substitute(document: Document, care: Care) -> str | None:
+    if care is Care.KEEP_NONE:
+        return UNKEPT
+    if care is Care.THOROUGH or is_suspect(document.text):
+        return substitute(document)
+    return None
+
+
+def _timers(member: int, change: ChangeSet, disarm: _Columns, arm: _Columns) -> None:
+    """A timer that is both disarmed and armed ends up armed; of two with one id the last counts."""
+    armed = {timer.id: timer for timer in change.arm}
+    for timer_id in change.disarm:
+        if timer_id not in armed:
+            disarm.add(member, timer_id)
+    for timer in armed.values():
+        arm.add(
+            member, timer.id, timer.entity_id, timer.due_at, timer.armed_at, timer.timeout_ms, timer.model.version,
+            timer.model.name, timer.source_state, timer.transition, timer.armed_by.id, timer.armed_by.kind,
+        )  # fmt: skip

@@ -1,0 +1,102 @@
+"""Models and workflows, and the epoch that every commit is checked against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from cyoda import jsonio
+from workflows.core.entity import ModelKey
+from workflows.core.schema.change_level import ChangeLevel
+from workflows.core.schema.model import Model
+from workflows.core.schema.serial import from_json, to_json
+from workflows.core.schema.types import is_object
+from workflows.core.unique import UniqueKey
+from workflows.storage.base import ModelChange, StoredModel
+from workflows.storage.postgres.pool import Connection, Pool, Row
+from workflows.storage.postgres.statements import Statements
+
+_unique_keys = msgspec.json.Decoder(tuple[UniqueKey, ...])
+
+
+class Configuration:
+    """The configuration of one schema."""
+
+    def __init__(self, pool: Pool, sql: Statements) -> None:
+        self._pool = pool
+        self._sql = sql
+
+    async def load(self, key: ModelKey) -> StoredModel:
+        return _stored((await self._pool.fetch(self._sql["load"], key.id))[0])
+
+    async def models(self) -> Sequence[Model]:
+        return [_model(row) for row in await self._pool.fetch(self._sql["models"])]
+
+    async def change(self, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]) -> StoredModel:
+        """One transaction that commits wait for and that waits for commits under way. Raises what `decide` raises."""
+        async with self._pool.connection() as connection, connection.transaction():
+            await connection.fetch(self._sql["lock_configuration"])
+            # Statements after the lock see everything that was committed before it.
+            stored = _stored(await connection.fetchrow(self._sql["load"], key.id))
+            live = await connection.fetchval(self._sql["count_live"], key.id)
+            successor = decide(stored, live)
+            await self._save(connection, key, stored, successor)
+            epoch = await connection.fetchval(self._sql["raise_epoch"])
+        return StoredModel(model=successor.model, workflows=successor.workflows, epoch=epoch)
+
+    async def _save(self, connection: Connection, key: ModelKey, stored: StoredModel, successor: ModelChange) -> None:
+        model = successor.model
+        if model is None:
+            await connection.execute(self._sql["delete_model"], key.id)
+        elif model != stored.model:
+            await connection.execute(
+                self._sql["save_model"],
+                key.id,
+                key.name,
+                key.version,
+                model.locked,
+                None if model.change_level is None else model.change_level.name,
+                jsonio.dumps(to_json(model.node)).decode(),
+                jsonio.dumps(model.unique_keys).decode(),
+                model.updated_at,
+            )
+        if successor.workflows != stored.workflows:
+            await connection.execute(self._sql["delete_workflows"], key.id)
+            texts = [text.decode() for text in successor.workflows]
+            shown = [_shown(text) for text in successor.workflows]
+            names, activity = [name for name, _ in shown], [is_active for _, is_active in shown]
+            await connection.execute(self._sql["save_workflows"], key.id, texts, names, activity)
+
+
+def _stored(row: Row) -> StoredModel:
+    return StoredModel(
+        model=None if row[1] is None else _model(row),
+        workflows=tuple(text.encode() for text in row[8]),
+        epoch=row[0],
+    )
+
+
+def _model(row: Row) -> Model:
+    _, name, version, is_locked, level, node, unique_keys, updated_at = row[:8]
+    return Model(
+        name=name,
+        version=version,
+        node=from_json(jsonio.parse(node)),
+        locked=is_locked,
+        change_level=None if level is None else ChangeLevel[level],
+        unique_keys=_unique_keys.decode(unique_keys),
+        updated_at=updated_at,
+    )
+
+
+def _shown(document: bytes) -> tuple[str | None, bool | None]:
+    """Name and activity of a workflow document, for display."""
+    value = jsonio.parse(document)
+    if not is_object(value):
+        return None, None
+    name, is_active = value.get("name"), value.get("active")
+    return (
+        name.replace("\0", "") if isinstance(name, str) else None,
+        is_active if isinstance(is_active, bool) else None,
+    )

@@ -1,0 +1,188 @@
+"""Connections, and the one place where a driver's failure becomes StorageUnavailable.
+
+An operation that waits for a connection, connects, and runs has one time limit; a connection that broke or timed out
+is never used again, and the pool makes new ones as they are needed.
+"""
+
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from cyoda.errors import StorageUnavailable
+from workflows.storage.postgres.statements import templates
+
+_SESSION = {
+    "application_name": "cyoda",
+    "jit": "off",
+    # Statements are written for their indexes; plans must not change with statistics or the size of a young table.
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+    "enable_bitmapscan": "off",
+    "enable_mergejoin": "off",
+    "max_parallel_workers_per_gather": "0",
+    "work_mem": "16MB",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "10s",
+    "client_connection_check_interval": "2s",
+}
+_REFUSALS = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""The server cannot serve now: it is starting, stopping, full, a replica, or will not let us in."""
+
+Connection = Any
+"""A connection of asyncpg, which ships no types for what its methods answer."""
+Row = Sequence[Any]
+"""A record of the driver, read by index."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSettings:
+    """`url` as libpq writes it; time limits in seconds.
+
+    `timeout` bounds one operation from the call to the answer; `scan_timeout` one batch of a scan or a count.
+    """
+
+    url: str
+    size: int = 8
+    timeout: float = 4.0
+    scan_timeout: float = 60.0
+
+
+async def _no_reset(_: object) -> None:
+    """Nothing here leaves session state behind, so returning a connection costs no round trip."""
+
+
+class Pool:
+    """A bounded set of connections to one database."""
+
+    def __init__(self, settings: PoolSettings) -> None:
+        self.settings = settings
+        self._pool: Any = None
+        self._scans = asyncio.Semaphore(max(1, settings.size // 2))
+        self._system_identifier: int | None = None
+
+    @property
+    def system_identifier(self) -> int:
+        """Identifies the database cluster that xids (and so snapshots) belong to. Raises StorageUnavailable."""
+        if self._system_identifier is None:
+            raise StorageUnavailable
+        return self._system_identifier
+
+    async def open(self) -> None:
+        """Connect once. Raises StorageUnavailable."""
+        if self._pool is not None:
+            return
+        pool = asyncpg.create_pool(
+            self.settings.url,
+            min_size=0,
+            max_size=self.settings.size,
+            max_queries=1 << 40,
+            max_inactive_connection_lifetime=300,
+            timeout=self.settings.timeout,
+            statement_cache_size=256,
+            max_cached_statement_lifetime=0,
+            server_settings=_SESSION,
+            init=self._check_identity,
+            reset=_no_reset,
+        )
+        self._pool = await pool
+        try:
+            async with self.connection():
+                pass
+        except StorageUnavailable:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Let go of all connections; statements still running are given a moment, then cut off."""
+        pool, self._pool = self._pool, None
+        self._system_identifier = None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), self.settings.timeout)
+        except TimeoutError:
+            pool.terminate()
+
+    async def _check_identity(self, connection: Connection) -> None:
+        found = await connection.fetchval(templates()["system_identifier"])
+        if self._system_identifier is None:
+            self._system_identifier = found
+        elif found != self._system_identifier:
+            raise StorageUnavailable("the database was replaced by another one: restart this node")
+
+    @asynccontextmanager
+    async def connection(self, seconds: float | None = None) -> AsyncGenerator[Connection, None]:
+        """A connection for one operation of at most `seconds`.
+
+        Raises StorageUnavailable when the database does not answer, or breaks off; then the connection is discarded.
+        """
+        if self._pool is None:
+            raise StorageUnavailable
+        connection: Connection = None
+        try:
+            async with asyncio.timeout(seconds or self.settings.timeout):
+                connection = await self._pool.acquire()
+                yield connection
+        except (OSError, TimeoutError, asyncpg.InterfaceError, *_REFUSALS) as error:
+            if not is_unavailability(error, connection):
+                raise
+            _discard(connection)
+            raise StorageUnavailable from error
+        except BaseException:
+            # Cancelled in the middle of a statement: its answer may still arrive, so nobody may listen here again.
+            if connection is not None and not connection.is_closed() and connection.is_in_transaction():
+                _discard(connection)
+            raise
+        finally:
+            if connection is not None:
+                await self._release(connection)
+
+    async def _release(self, connection: Connection) -> None:
+        if self._pool is None:
+            _discard(connection)
+            return
+        await self._pool.release(connection, timeout=1)
+
+    async def fetch(self, sql: str, *arguments: object, seconds: float | None = None) -> Sequence[Row]:
+        """The rows of a statement that only reads; a broken connection is replaced once. Raises StorageUnavailable."""
+        for attempt in range(2):
+            try:
+                async with self.connection(seconds) as connection:
+                    return await connection.fetch(sql, *arguments)
+            except StorageUnavailable as error:
+                if attempt or isinstance(error.__cause__, TimeoutError):
+                    raise
+        raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def scanning(self) -> AsyncGenerator[None, None]:
+        """Long reads enter here, so that they never hold all connections."""
+        async with self._scans:
+            yield
+
+
+def is_unavailability(error: BaseException, connection: Connection) -> bool:
+    """Whether the database, not the statement, is at fault."""
+    if isinstance(error, asyncpg.InterfaceError):
+        return connection is None or connection.is_closed()
+    return isinstance(error, OSError | TimeoutError | _REFUSALS)
+
+
+def _discard(connection: Connection) -> None:
+    if connection is not None and not connection.is_closed():
+        connection.terminate()

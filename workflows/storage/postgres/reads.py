@@ -1,0 +1,92 @@
+"""Reads by id and of history. Reads and begins that wait at the same moment share one statement."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from workflows.core.entity import ModelKey, Version
+from workflows.storage.base import Snapshot, StateCount
+from workflows.storage.postgres import rows, snapshots
+from workflows.storage.postgres.batching import Batching, Waiting
+from workflows.storage.postgres.pool import Pool
+from workflows.storage.postgres.statements import Statements
+
+_MAX_IDS = 512
+"""Ids that one statement reads for several callers; a single caller's are never split."""
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+Question = tuple[Sequence[UUID], Snapshot | None, bool]
+"""Entity ids, the snapshot to read them at, and whether a fresh snapshot is asked for."""
+Found = tuple[Snapshot | None, dict[UUID, Version]]
+
+
+def _take(queue: deque[Waiting[Question, Found]]) -> list[Waiting[Question, Found]]:
+    batch = [queue.popleft()]
+    total = len(batch[0].item[0])
+    while queue and (total := total + len(queue[0].item[0])) <= _MAX_IDS:
+        batch.append(queue.popleft())
+    return batch
+
+
+class Reads:
+    """The reads of one schema."""
+
+    def __init__(self, pool: Pool, sql: Statements) -> None:
+        self._pool = pool
+        self._sql = sql
+        self._batching: Batching[Question, Found] = Batching(self._answer, _take, parallel=2)
+
+    async def read(self, entity_ids: Sequence[UUID], snapshot: Snapshot | None) -> Mapping[UUID, Version]:
+        if not entity_ids:
+            return {}
+        if snapshot is not None:
+            snapshots.text_of(snapshot, self._pool.system_identifier)  # raises Conflict for this caller alone
+        return (await self._batching.submit((entity_ids, snapshot, False)))[1]
+
+    async def begin(self, entity_ids: Sequence[UUID]) -> tuple[Snapshot, Mapping[UUID, Version]]:
+        token, found = await self._batching.submit((entity_ids, None, True))
+        assert token is not None  # one was asked for
+        return token, found
+
+    async def _answer(self, questions: Sequence[Question]) -> Sequence[Found | BaseException]:
+        cluster = self._pool.system_identifier
+        numbers: dict[tuple[UUID, str | None], int] = {}
+        wanted: list[list[int]] = []
+        for entity_ids, snapshot, _ in questions:
+            text = None if snapshot is None else snapshots.text_of(snapshot, cluster)
+            wanted.append([numbers.setdefault((entity_id, text), len(numbers) + 1) for entity_id in entity_ids])
+        begins = any(question[2] for question in questions)
+        found: dict[int, Version] = {}
+        fresh: Snapshot | None = None
+        sql = self._sql["begin" if begins else "read"]
+        for row in await self._pool.fetch(sql, [key[0] for key in numbers], [key[1] for key in numbers]):
+            if row[0]:
+                found[row[0]] = rows.version(row)
+            else:
+                fresh = snapshots.token(cluster, row[2])
+        return [
+            (fresh if question[2] else None, {v.entity_id: v for number in mine if (v := found.get(number))})
+            for question, mine in zip(questions, wanted, strict=True)
+        ]
+
+    async def read_as_of(self, entity_id: UUID, at: datetime) -> Version | None:
+        found = await self._pool.fetch(self._sql["read_as_of"], entity_id, at)
+        return rows.version(found[0]) if found else None
+
+    async def read_written_by(self, entity_id: UUID, transaction_id: UUID) -> Version | None:
+        found = await self._pool.fetch(self._sql["read_written_by"], entity_id, transaction_id)
+        return rows.version(found[0]) if found else None
+
+    async def history(self, entity_id: UUID, until: datetime | None, limit: int) -> Sequence[Version]:
+        found = await self._pool.fetch(self._sql["history"], entity_id, until or _END_OF_TIME, limit)
+        return [rows.version(row) for row in found]
+
+    async def count_by_state(self, model: ModelKey | None) -> Sequence[StateCount]:
+        name, arguments = ("count_all", ()) if model is None else ("count_model", (model.id,))
+        async with self._pool.scanning():
+            seconds = self._pool.settings.scan_timeout
+            found = await self._pool.fetch(self._sql[name], *arguments, seconds=seconds)
+        return [StateCount(rows.model_key(row[0], row[1]), row[2], row[3]) for row in found]

@@ -1,0 +1,92 @@
+-- name: read
+-- The newest live version of each ($1 id, $2 snapshot or null for the latest committed state), numbered from 1.
+SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
+    v.deleted
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS q(entity_id, token, number)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM {schema}.entity_version n
+    WHERE n.entity_id = q.entity_id
+        AND (q.token IS NULL OR pg_visible_in_snapshot(n.xid, q.token::pg_snapshot))
+    ORDER BY n.version DESC
+    LIMIT 1
+) v
+WHERE NOT v.deleted
+
+-- name: begin
+-- A snapshot token, alone in a row numbered 0, and the rows of `read` as of that same snapshot.
+SELECT 0 AS number, NULL::uuid AS entity_id, pg_current_snapshot()::text AS model_name, NULL::int, NULL::int,
+    NULL::text, NULL::text, NULL::timestamptz, NULL::timestamptz, NULL::uuid, NULL::text, NULL::text, NULL::text,
+    NULL::text, NULL::text, NULL::boolean
+UNION ALL
+SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
+    v.deleted
+FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS q(entity_id, token, number)
+CROSS JOIN LATERAL (
+    SELECT *
+    FROM {schema}.entity_version n
+    WHERE n.entity_id = q.entity_id
+        AND (q.token IS NULL OR pg_visible_in_snapshot(n.xid, q.token::pg_snapshot))
+    ORDER BY n.version DESC
+    LIMIT 1
+) v
+WHERE NOT v.deleted
+
+-- name: read_as_of
+SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
+    v.deleted
+FROM {schema}.entity_version v
+WHERE v.entity_id = $1 AND v.valid_from <= $2 AND v.valid_to > $2 AND NOT v.deleted
+ORDER BY v.version DESC
+LIMIT 1
+
+-- name: read_written_by
+SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
+    v.deleted
+FROM {schema}.entity_version v
+WHERE v.entity_id = $1 AND v.transaction_id = $2 AND NOT v.deleted
+ORDER BY v.version DESC
+LIMIT 1
+
+-- name: history
+SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, NULL::text, v.created_at,
+    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
+    v.deleted
+FROM {schema}.entity_version v
+WHERE v.entity_id = $1 AND v.valid_from <= $2
+ORDER BY v.version DESC
+LIMIT $3
+
+-- name: count_all
+SELECT model_name, model_version, state, count(*)
+FROM {schema}.head
+WHERE NOT deleted
+GROUP BY model_name, model_version, state
+
+-- name: count_model
+SELECT model_name, model_version, state, count(*)
+FROM {schema}.head
+WHERE model_id = $1 AND NOT deleted
+GROUP BY model_name, model_version, state
+
+-- name: audit
+SELECT transaction_id, events FROM {schema}.audit WHERE entity_id = $1 ORDER BY seq
+
+-- name: due_timers
+SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
+    armed_by_kind
+FROM {schema}.timer
+WHERE due_at <= $1
+ORDER BY due_at, id
+LIMIT $2
+
+-- name: timers_of
+SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
+    armed_by_kind
+FROM {schema}.timer
+WHERE entity_id = $1
+ORDER BY due_at, id

@@ -1,0 +1,144 @@
+"""The PostgreSQL backend of the storage port: one schema a tenant, everything else in the rooms beside this file."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from cyoda.errors import StorageUnavailable
+from cyoda.principal import TenantId
+from workflows.core.audit import AuditRecord
+from workflows.core.entity import ModelKey, Version
+from workflows.core.schema.model import Model
+from workflows.core.timer import Timer
+from workflows.storage.base import (
+    ChangeSet,
+    Message,
+    ModelChange,
+    Scan,
+    Snapshot,
+    StateCount,
+    StoredModel,
+    TenantDirectory,
+)
+from workflows.storage.postgres.commit import Commits
+from workflows.storage.postgres.configuration import Configuration
+from workflows.storage.postgres.messages import Messages
+from workflows.storage.postgres.pool import Pool
+from workflows.storage.postgres.reads import Reads
+from workflows.storage.postgres.records import Records
+from workflows.storage.postgres.scan import Scans
+from workflows.storage.postgres.statements import Statements
+from workflows.storage.postgres.tenants import upgrade_schemas
+
+_READY_SECONDS = 2.0
+
+
+class _Tenant:
+    """One schema: its statements, and the queues of what waits for it."""
+
+    def __init__(self, pool: Pool, schema: str) -> None:
+        sql = Statements(schema)
+        self.reads = Reads(pool, sql)
+        self.scans = Scans(pool, sql)
+        self.commits = Commits(pool, sql)
+        self.records = Records(pool, sql)
+        self.configuration = Configuration(pool, sql)
+        self.messages = Messages(pool, sql)
+
+
+class PostgresStorage:
+    """A `Storage` on one PostgreSQL database, for one event loop."""
+
+    def __init__(self, pool: Pool, directory: TenantDirectory) -> None:
+        self._pool = pool
+        self._directory = directory
+        self._schemas: dict[str, _Tenant] = {}
+
+    async def open(self) -> None:
+        """Connect, and bring all tenants' schemas up to date. Raises StorageUnavailable."""
+        await self._pool.open()
+        await upgrade_schemas(self._pool)
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+    async def ready(self) -> bool:
+        try:
+            async with self._pool.connection(_READY_SECONDS) as connection:
+                await connection.fetchval("SELECT 1")
+        except StorageUnavailable:
+            return False
+        return True
+
+    # --- entities -----------------------------------------------------------------------------------------------
+
+    async def read(
+        self, tenant: TenantId, entity_ids: Sequence[UUID], *, snapshot: Snapshot | None = None
+    ) -> Mapping[UUID, Version]:
+        return await (await self._of(tenant)).reads.read(entity_ids, snapshot)
+
+    async def begin(self, tenant: TenantId, entity_ids: Sequence[UUID] = ()) -> tuple[Snapshot, Mapping[UUID, Version]]:
+        return await (await self._of(tenant)).reads.begin(entity_ids)
+
+    async def read_as_of(self, tenant: TenantId, entity_id: UUID, at: datetime) -> Version | None:
+        return await (await self._of(tenant)).reads.read_as_of(entity_id, at)
+
+    async def read_written_by(self, tenant: TenantId, entity_id: UUID, transaction_id: UUID) -> Version | None:
+        return await (await self._of(tenant)).reads.read_written_by(entity_id, transaction_id)
+
+    async def history(
+        self, tenant: TenantId, entity_id: UUID, *, until: datetime | None = None, limit: int = 1000
+    ) -> Sequence[Version]:
+        return await (await self._of(tenant)).reads.history(entity_id, until, limit)
+
+    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+        async for batch in (await self._of(tenant)).scans.scan(scan):
+            yield batch
+
+    async def count_by_state(self, tenant: TenantId, model: ModelKey | None = None) -> Sequence[StateCount]:
+        return await (await self._of(tenant)).reads.count_by_state(model)
+
+    async def commit(self, tenant: TenantId, change: ChangeSet) -> datetime:
+        return await (await self._of(tenant)).commits.commit(change)
+
+    async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
+        return await (await self._of(tenant)).records.audit(entity_id)
+
+    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
+        return await (await self._of(tenant)).records.due_timers(now, limit)
+
+    async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
+        return await (await self._of(tenant)).records.timers_of(entity_id)
+
+    # --- configuration ------------------------------------------------------------------------------------------
+
+    async def load(self, tenant: TenantId, key: ModelKey) -> StoredModel:
+        return await (await self._of(tenant)).configuration.load(key)
+
+    async def models(self, tenant: TenantId) -> Sequence[Model]:
+        return await (await self._of(tenant)).configuration.models()
+
+    async def change(
+        self, tenant: TenantId, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]
+    ) -> StoredModel:
+        return await (await self._of(tenant)).configuration.change(key, decide)
+
+    # --- messages -----------------------------------------------------------------------------------------------
+
+    async def put_message(self, tenant: TenantId, message: Message) -> None:
+        await (await self._of(tenant)).messages.put(message)
+
+    async def message(self, tenant: TenantId, message_id: UUID) -> Message | None:
+        return await (await self._of(tenant)).messages.get(message_id)
+
+    async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
+        return await (await self._of(tenant)).messages.delete(message_ids)
+
+    async def _of(self, tenant: TenantId) -> _Tenant:
+        schema = await self._directory.schema_of(tenant)
+        found = self._schemas.get(schema)
+        if found is None:
+            found = self._schemas[schema] = _Tenant(self._pool, schema)
+        return found
