@@ -10,6 +10,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cyoda.settings")
 
 from django.conf import settings  # the settings module must be named first
 
+from cyoda.embedded.home import Home
 from cyoda.embedded.launch import die_with_parent
 
 VISIBILITY_TIMEOUT_S = 60
@@ -20,7 +21,7 @@ So work is cut into steps that end sooner, each a task of its own, and a step ma
 
 app = Celery("cyoda")
 app.conf.update(
-    broker_url=settings.CONF.storage.broker_url or "memory://",
+    broker_url=settings.CONF.storage.broker_url or Home(settings.CONF.platform.home).broker_url or "memory://",
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "visibility_timeout": VISIBILITY_TIMEOUT_S,

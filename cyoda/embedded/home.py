@@ -85,7 +85,7 @@ class Home:
         path = self.path / "secrets" / f"{name}.json"
         try:
             return json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return {}
 
     def remember(self, name: str, values: dict[str, Any]) -> None:
@@ -94,8 +94,16 @@ class Home:
     @property
     def database_url(self) -> str | None:
         """Where this folder's PostgreSQL listens, or listened last; None before its first start or without access."""
+        return self._remembered_url("postgres")
+
+    @property
+    def broker_url(self) -> str | None:
+        """The same for Valkey."""
+        return self._remembered_url("valkey")
+
+    def _remembered_url(self, server: str) -> str | None:
         try:
-            return self.remembered("postgres").get("url")
+            return self.remembered(server).get("url")
         except PermissionError:
             return None
 

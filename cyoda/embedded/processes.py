@@ -17,6 +17,7 @@ from cyoda.embedded import launch
 from cyoda.embedded.home import EmbeddedError
 
 _LAUNCHER = [sys.executable, "-I", "-S", launch.__file__]
+_LOG_LIMIT_BYTES = 10_000_000
 
 
 def spawn(
@@ -31,11 +32,14 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a server that ends when the calling process does; its output is appended to `log`.
 
-    It gets a process group of its own, so Ctrl-C reaches only the caller, who stops its servers in order.
+    A log that has grown large is set aside first (one old log is kept). The server gets a process group of its
+    own, so Ctrl-C reaches only the caller, who stops its servers in order.
     Raises EmbeddedError when the caller's thread could end before its process: the kernel watches the thread.
     """
     if threading.current_thread() is not threading.main_thread():
         raise EmbeddedError("Servers must be started from the main thread: they end with the thread that starts them.")
+    if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".log.1"))
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as output:
         return subprocess.Popen(

@@ -22,7 +22,7 @@ from cyoda.embedded.credentials import environment
 from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
 from cyoda.embedded.launch import die_with_parent
 from cyoda.embedded.postgres import EmbeddedPostgres
-from cyoda.embedded.processes import spawn, stop, tail
+from cyoda.embedded.processes import launched, spawn, stop, tail
 from cyoda.embedded.server import EmbeddedServer
 from cyoda.embedded.valkey import EmbeddedValkey
 
@@ -100,8 +100,8 @@ class Supervisor:
             server.stop()
 
     def run(self, command: list[str]) -> int:
-        """Run a management command in the platform's environment, its output on the terminal."""
-        line = [sys.executable, str(ROOT / "manage.py"), *command]
+        """Run a management command in the platform's environment, its output on the terminal; returns its exit code."""
+        line = launched([sys.executable, str(ROOT / "manage.py"), *command], signal.SIGTERM, "same")
         return subprocess.run(line, env=dict(self.environ), cwd=ROOT, check=False).returncode
 
     def _start_server(self, server: EmbeddedServer, environ: dict[str, str], variable: str) -> None:
