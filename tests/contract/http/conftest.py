@@ -16,7 +16,7 @@ from cyoda.clock import ManualClock
 from cyoda.conf import load
 from cyoda.http.request import Receive, Scope, Send
 from cyoda.runtime import Node, build_node
-from tenants.identity.keys import load_key_pair
+from tenants.identity.keys import KeyPair, load_key_pair
 from workflows.storage.memory.store import MemoryStorage
 
 
@@ -25,8 +25,12 @@ async def no_pages(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @pytest.fixture(scope="session")
-def signing_key() -> str:
+def signing_key() -> KeyPair:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return load_key_pair(pem_of(key))
+
+
+def pem_of(key: rsa.RSAPrivateKey) -> str:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
@@ -44,32 +48,32 @@ def clock() -> ManualClock:
 
 
 @pytest.fixture
-async def node(signing_key: str, clock: ManualClock) -> AsyncIterator[Node]:
-    conf = load({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": signing_key})
+async def node(signing_key: KeyPair, clock: ManualClock) -> AsyncIterator[Node]:
+    conf = load({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": pem_of(signing_key.private_key)})
     node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=clock)
     await node.platform.storage.open()
     yield node
     await node.platform.storage.close()
 
 
-def client_of(node: Node, signing_key: str, **claims: object) -> httpx.AsyncClient:
+def client_of(node: Node, signing_key: KeyPair, **claims: object) -> httpx.AsyncClient:
     """A client whose token carries the claims."""
     now = int(node.platform.clock().timestamp())
     payload = {"sub": "u-1", "iss": "cyoda", "iat": now, "exp": now + 3600, **claims}
-    token = jwt.encode(payload, signing_key, algorithm="RS256", headers={"kid": load_key_pair(signing_key).kid})
+    token = jwt.encode(payload, signing_key.private_key, algorithm="RS256", headers={"kid": signing_key.kid})
     headers = {"Authorization": f"Bearer {token}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(node.api), base_url="http://node/api", headers=headers)
 
 
 @pytest.fixture
-async def api(node: Node, signing_key: str) -> AsyncIterator[httpx.AsyncClient]:
+async def api(node: Node, signing_key: KeyPair) -> AsyncIterator[httpx.AsyncClient]:
     """A person of the tenant `acme`."""
     async with client_of(node, signing_key, caas_org_id="acme", user_roles=[]) as client:
         yield client
 
 
 @pytest.fixture
-async def stranger(node: Node, signing_key: str) -> AsyncIterator[httpx.AsyncClient]:
+async def stranger(node: Node, signing_key: KeyPair) -> AsyncIterator[httpx.AsyncClient]:
     """A service of another tenant."""
     async with client_of(node, signing_key, caas_org_id="globex", scopes=["ROLE_M2M"]) as client:
         yield client

@@ -76,7 +76,8 @@ async def test_a_later_chunk_that_fails_ends_the_request_and_leaves_the_earlier_
         "entityIds": [],
         "error": {
             "code": "INCOMPATIBLE_TYPE",
-            "message": "INCOMPATIBLE_TYPE: validation failed: amount: value of type STRING is not compatible with [INTEGER]",
+            "message": "INCOMPATIBLE_TYPE: validation failed: "
+            "amount: value of type STRING is not compatible with [INTEGER]",
             "chunkIndex": 1,
         },
     }
