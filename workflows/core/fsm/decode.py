@@ -28,7 +28,7 @@ ImportMode = Literal["MERGE", "REPLACE", "ACTIVATE"]
 _Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _Opaque = Raw | UnsetType
 _T = TypeVar("_T")
-_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*)`(?: - at `.*`)?$", re.DOTALL)
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$[^`]*`)?$", re.DOTALL)
 
 
 class ImportRequest(msgspec.Struct, frozen=True, kw_only=True):
