@@ -28,7 +28,7 @@ def exported_workflow(document: dict[str, Any]) -> dict[str, Any]:
 def test_a_minimal_import_exports_as_the_contract_shows() -> None:
     minimal = workflow(
         {
-            "NEW": state(transition("go", "DONE", processors=[{"type": "externalized", "name": "p1", "executionMode": "SYNC"}])),
+            "NEW": state(transition("go", "DONE", processors=[processor("p1")])),
             "DONE": {},
         },
         initial="NEW", name="parcel-std",
@@ -106,7 +106,9 @@ def test_schedules_keep_an_explicit_zero_timeout() -> None:
 
 def test_criteria_come_back_as_written_and_null_stays_null() -> None:
     raw = '{ "type":"simple", "z":1.00, "a":[1e2], "unknown":{"b":1,"a":2} }'
-    text = f'{{"workflows":[{{"version":"1.3","name":"w","initialState":"A","criterion":{raw},"states":{{"A":{{"transitions":[{{"name":"t","next":"A","criterion":null}}]}}}}}}],"allowCycles":true}}'
+    states = '{"A":{"transitions":[{"name":"t","next":"A","criterion":null}]}}'
+    document = f'{{"version":"1.3","name":"w","initialState":"A","criterion":{raw},"states":{states}}}'
+    text = f'{{"workflows":[{document}],"allowCycles":true}}'
     stored = imported(decode_import(text.encode()), ())[0]
     assert b'"criterion":{"type":"simple","z":1.00,"a":[1e2],"unknown":{"b":1,"a":2}}' in stored
     assert b'"criterion":null' in stored

@@ -112,19 +112,25 @@ FORM = 'workflow schema version "{}" is not in MAJOR.MINOR form'
         ("1.²", FORM + ": non-digit"),
         (
             "1.0",
-            "workflow schema minor version no longer accepted: workflow schema 1.0 is no longer accepted on this "
-            "server; minimum supported in major 1: 1.1",
+            (
+                "workflow schema minor version no longer accepted: workflow schema 1.0 is no longer accepted on this "
+                "server; minimum supported in major 1: 1.1"
+            ),
         ),
         (
             "1.9",
-            "workflow schema minor version too new: this server supports workflow schema up to 1.3; payload declares "
-            "1.9. ",
+            (
+                "workflow schema minor version too new: this server supports workflow schema up to 1.3; "
+                "payload declares 1.9. "
+            ),
         ),
         ("1." + "9" * 5000, "workflow schema minor version too new"),
         (
             "2.0",
-            "workflow schema major version unsupported: workflow schema major version 2 unsupported on this server; "
-            "supported majors: [1]",
+            (
+                "workflow schema major version unsupported: workflow schema major version 2 unsupported "
+                "on this server; supported majors: [1]"
+            ),
         ),
         ("0.1", "workflow schema major version unsupported: workflow schema major version 0 unsupported"),
     ],

@@ -73,8 +73,10 @@ def test_the_first_active_workflow_whose_criterion_holds_is_selected() -> None:
     )
     played = play(create(new({"service": "STANDARD"}), workflows, trail(), terms()))
     assert lines(played.result.events)[1:3] == [
-        'WORKFLOW_SKIP [] Workflow "express" criterion not matched '
-        '{"workflowName": "express", "reason": "criterion did not match"}',
+        (
+            'WORKFLOW_SKIP [] Workflow "express" criterion not matched '
+            '{"workflowName": "express", "reason": "criterion did not match"}'
+        ),
         'WORKFLOW_FOUND [] Workflow "standard" matched criterion',
     ]
     last = play(create(new({"service": "OTHER"}), workflows, trail(), terms()))

@@ -64,8 +64,10 @@ def test_settling_in_a_state_arms_its_timers() -> None:
     assert played.result.arm == (timer(),)
     assert played.result.disarm == ()
     assert lines(played.result.events)[-2:] == [
-        'SCHEDULED_TRANSITION_ARM [A] Scheduled transition "late" armed for 5000ms from now '
-        f'{{"transition": "late", "sourceState": "A", "scheduledTime": {NOW_MS + 5000}}}',
+        (
+            'SCHEDULED_TRANSITION_ARM [A] Scheduled transition "late" armed for 5000ms from now '
+            f'{{"transition": "late", "sourceState": "A", "scheduledTime": {NOW_MS + 5000}}}'
+        ),
         'STATE_MACHINE_FINISH [A] State machine finished {"success": true}',
     ]
 
@@ -157,8 +159,10 @@ def test_a_timer_born_expired_removes_the_earlier_one(result: Any) -> None:
     played = play(loopback(existing("A"), COMPUTED, trail(), terms()), computed(result), [earlier])
     assert (played.result.arm, played.result.disarm) == ((), (earlier.id,))
     assert lines(played.result.events)[1:] == [
-        'SCHEDULED_TRANSITION_EXPIRE [A] Scheduled transition "remind" born expired '
-        '(Function result already past its resolved expiry) {"transition": "remind", "sourceState": "A"}',
+        (
+            'SCHEDULED_TRANSITION_EXPIRE [A] Scheduled transition "remind" born expired '
+            '(Function result already past its resolved expiry) {"transition": "remind", "sourceState": "A"}'
+        ),
         'STATE_MACHINE_FINISH [A] Loopback finished {"success": true}',
     ]
 
@@ -168,8 +172,9 @@ def test_a_timer_born_expired_removes_the_earlier_one(result: Any) -> None:
     [
         computed({"fireAfterMs": 1}, kind="Other"), computed(None), computed([]), computed({}),
         computed({"fireAt": 1, "fireAfterMs": 1}), computed({"expireAt": 1}),
-        computed({"fireAt": 1, "expireAt": 2, "expireAfterMs": 1}), computed({"fireAt": "1"}), computed({"fireAt": True}),
-        computed({"fireAt": Decimal("1.0")}), computed({"fireAt": 1, "extra": 1}), computed({"fireAt": 2**63}),
+        computed({"fireAt": 1, "expireAt": 2, "expireAfterMs": 1}), computed({"fireAt": "1"}),
+        computed({"fireAt": True}), computed({"fireAt": Decimal("1.0")}),
+        computed({"fireAt": 1, "extra": 1}), computed({"fireAt": 2**63}),
     ],
 )  # fmt: skip
 def test_a_bad_result_fails_the_write(answer: CalloutAnswer) -> None:
@@ -208,8 +213,10 @@ def test_an_expiry_says_how_late_it_was() -> None:
     kept = trail()
     record_expired(timer(due_at=NOW), NOW + timedelta(milliseconds=300), kept)
     assert lines(kept.events) == [
-        'SCHEDULED_TRANSITION_EXPIRE [A] Scheduled transition "late" expired '
-        "(lateness 300ms > timeout 100ms + grace 100ms)"
+        (
+            'SCHEDULED_TRANSITION_EXPIRE [A] Scheduled transition "late" expired '
+            "(lateness 300ms > timeout 100ms + grace 100ms)"
+        )
     ]
 
 
@@ -225,8 +232,10 @@ def test_a_fire_makes_the_transition_and_settles_without_start_and_finish() -> N
     assert played.result.disarm == (timer().id, other.id)
     assert lines(played.result.events) == [
         'TRANSITION_MAKE [A] Transition "late": A → B',
-        'SCHEDULED_TRANSITION_CANCEL [A] Scheduled transition "other" cancelled (left state "A") '
-        '{"transition": "other", "sourceState": "A"}',
+        (
+            'SCHEDULED_TRANSITION_CANCEL [A] Scheduled transition "other" cancelled (left state "A") '
+            '{"transition": "other", "sourceState": "A"}'
+        ),
         'SCHEDULED_TRANSITION_FIRE [B] Scheduled transition "late" fired',
     ]
 
@@ -244,8 +253,10 @@ def test_a_false_guard_means_no_fire() -> None:
     )
     assert fire(guarded, kept=kept, data={"n": 2}).result is None
     assert lines(kept.events) == [
-        'TRANSITION_NOT_MATCH_CRITERION [A] Transition "late" criterion not matched {"workflowName": "w", '
-        '"transition": "late", "criterion": "simple", "reason": "criterion did not match"}'
+        (
+            'TRANSITION_NOT_MATCH_CRITERION [A] Transition "late" criterion not matched {"workflowName": "w", '
+            '"transition": "late", "criterion": "simple", "reason": "criterion did not match"}'
+        )
     ]
 
 

@@ -83,8 +83,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     (with_processor(config={"crossoverToAsyncMs": 0}), f'{HERE} processor "p": crossoverToAsyncMs {ASYNC}'),
     (
         with_processor(executionMode="sync"),
-        f'{HERE} processor "p": unknown executionMode "sync" '
-        "(allowed: SYNC, ASYNC_SAME_TX, ASYNC_NEW_TX, COMMIT_BEFORE_DISPATCH, or empty)",
+        (
+            f'{HERE} processor "p": unknown executionMode "sync" '
+            "(allowed: SYNC, ASYNC_SAME_TX, ASYNC_NEW_TX, COMMIT_BEFORE_DISPATCH, or empty)"
+        ),
     ),
     (
         with_processor(config={"retryPolicy": "x"}),
@@ -92,8 +94,10 @@ CASES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         with_processor(executionMode="SYNC", config={"startNewTxOnDispatch": True}),
-        'workflow "w" transition "t" processor "p": startNewTxOnDispatch=true is only valid with '
-        'executionMode=COMMIT_BEFORE_DISPATCH (got "SYNC")',
+        (
+            'workflow "w" transition "t" processor "p": startNewTxOnDispatch=true is only valid with '
+            'executionMode=COMMIT_BEFORE_DISPATCH (got "SYNC")'
+        ),
     ),
     (
         workflow({"B": state(transition("x", "A")), "A": state(transition("y", "B"))}),
