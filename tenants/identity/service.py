@@ -11,6 +11,7 @@ from cyoda.conf import Bootstrap, Conf, ConfError
 from cyoda.http.authentication import Authenticator, FixedAuthenticator
 from cyoda.http.router import Route
 from cyoda.principal import Principal
+from tenants.identity.account import account_routes
 from tenants.identity.clients import BootstrapClients, ChainedClients, Client, ClientRegistry, secret_digest
 from tenants.identity.issue import TokenIssuer
 from tenants.identity.keys import FixedKeyRing, InvalidKey, KeyPair, load_key_pair
@@ -20,6 +21,7 @@ from tenants.identity.verify import BearerAuthenticator, TokenVerifier
 
 MOCK_TENANT = "mock-tenant"
 MOCK_USER = "mock-user-001"
+MOCK_NAMES = ("Mock User", "Mock Tenant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +38,14 @@ def identity_service(conf: Conf, clock: Clock, clients: Sequence[ClientRegistry]
     Raises ConfError when the signing key is not an RSA private key.
     """
     if conf.iam.mode == "mock":
-        return Identity(FixedAuthenticator(mock_principal(conf)), mock_routes())
+        routes = [*mock_routes(), *account_routes(lambda _: MOCK_NAMES)]
+        return Identity(FixedAuthenticator(mock_principal(conf)), routes)
     ring = FixedKeyRing(bootstrap_key_pair(conf, clock))
     verifier = TokenVerifier(ring, issuer=conf.jwt.issuer, audience=conf.jwt.audience, clock=clock)
     issuer = TokenIssuer(ring, issuer=conf.jwt.issuer, expiry_seconds=conf.jwt.expiry_seconds, clock=clock)
     registry = ChainedClients([BootstrapClients(bootstrap_client(conf.bootstrap)), *clients])
-    return Identity(BearerAuthenticator(verifier), jwt_routes(TokenEndpoint(registry, issuer), ring, clock))
+    routes = [*jwt_routes(TokenEndpoint(registry, issuer), ring, clock), *account_routes()]
+    return Identity(BearerAuthenticator(verifier), routes)
 
 
 def mock_principal(conf: Conf) -> Principal:

@@ -82,13 +82,3 @@ async def test_unique_values_of_two_tenants_do_not_collide(api: httpx.AsyncClien
         ok(await client.put("/model/order/1/unique-keys", json=keys))
         ok(await client.put("/model/order/1/lock"))
         await entity(client, {"name": "same"})
-
-
-async def test_a_transaction_token_is_judged_before_the_request(
-    api: httpx.AsyncClient, node: Any, stranger: httpx.AsyncClient
-) -> None:
-    refused(
-        await api.get("/entity/not-a-uuid", headers={"X-Tx-Token": "forged"}), 401, "UNAUTHORIZED",
-        "invalid transaction token",
-    )  # fmt: skip
-    refused(await api.get("/entity/not-a-uuid", headers={"X-Tx-Token": ""}), 400, "BAD_REQUEST")

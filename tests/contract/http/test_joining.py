@@ -1,0 +1,74 @@
+"""Requests that join an open transaction by its token (contract: entities 1.6, search 7)."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from cyoda.clock import ManualClock
+from cyoda.principal import Principal
+from cyoda.runtime import Node
+from tests.contract.http.steps import MATCH_ALL, entity, model, ok, read, refused
+
+OWNER = Principal(tenant="acme", user_id="u-1", kind="user")
+
+
+async def test_a_joined_request_sees_and_stages_what_others_do_not_see(api: httpx.AsyncClient, node: Node) -> None:
+    await model(api)
+    order = await entity(api)
+    transactions = node.platform.transactions
+    async with transactions.run(OWNER) as transaction:
+        transaction.lock.release()  # as while the owner waits for a callout
+        joined = {"X-Tx-Token": transactions.token(transaction)}
+        answer = ok(await api.put(f"/entity/JSON/{order}", json={"amount": 7}, headers=joined))
+        assert answer["transactionId"] == str(transaction.entry_id)
+        (chunk,) = ok(await api.post("/entity/JSON/order/1", json={"amount": 8}, headers=joined))
+        (staged,) = chunk["entityIds"]
+        assert ok(await api.get(f"/entity/{order}", headers=joined))["data"] == {"amount": 7}
+        assert len(ok(await api.get("/entity/order/1", headers=joined))) == 2
+        found = await api.post("/search/direct/order/1?sort=amount", json=MATCH_ALL, headers=joined)
+        assert [json.loads(line)["data"]["amount"] for line in found.text.splitlines()] == [7, 8]
+        assert (await read(api, order))["data"]["amount"] == 1
+        refused(await api.get(f"/entity/{staged}"), 404, "ENTITY_NOT_FOUND")
+        await transaction.lock.acquire()
+    assert (await read(api, order))["data"] == {"amount": 7}
+    assert (await read(api, staged))["meta"]["transactionId"] == answer["transactionId"]
+
+
+async def test_a_refusal_inside_a_transaction_leaves_it_usable(api: httpx.AsyncClient, node: Node) -> None:
+    await model(api)
+    order = await entity(api)
+    transactions = node.platform.transactions
+    async with transactions.run(OWNER) as transaction:
+        transaction.lock.release()
+        joined = {"X-Tx-Token": transactions.token(transaction)}
+        refused(await api.put(f"/entity/JSON/{order}", json={"amount": "x"}, headers=joined), 400, "INCOMPATIBLE_TYPE")
+        ok(await api.put(f"/entity/JSON/{order}", json={"amount": 7}, headers=joined))
+        await transaction.lock.acquire()
+    assert (await read(api, order))["data"] == {"amount": 7}
+
+
+async def test_a_token_works_only_for_its_tenant_while_its_transaction_is_open(
+    api: httpx.AsyncClient, stranger: httpx.AsyncClient, node: Node, clock: ManualClock
+) -> None:
+    await model(api)
+    order = await entity(api)
+    transactions = node.platform.transactions
+    async with transactions.run(OWNER) as transaction:
+        joined = {"X-Tx-Token": transactions.token(transaction)}
+        refused(await stranger.get(f"/entity/{order}", headers=joined), 403, "FORBIDDEN")
+    refused(
+        await api.get(f"/entity/{order}", headers=joined), 404, "TRANSACTION_NOT_FOUND",
+        "transaction not found or no longer active",
+    )  # fmt: skip
+    clock.advance(timedelta(minutes=2))
+    refused(await api.get(f"/entity/{order}", headers=joined), 410, "TRANSACTION_EXPIRED")
+
+
+@pytest.mark.parametrize("path", ["/entity/not-a-uuid", "/entity/order/x"])
+async def test_a_token_is_judged_before_the_request(api: httpx.AsyncClient, path: str) -> None:
+    refused(await api.get(path, headers={"X-Tx-Token": "forged"}), 401, "UNAUTHORIZED", "invalid transaction token")
+    refused(await api.get(path, headers={"X-Tx-Token": ""}), 400, "BAD_REQUEST")
