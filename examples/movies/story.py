@@ -44,7 +44,6 @@ class Figures:
     revised_title: str = ""
     verdict_before: str = ""
     verdict_after: str = ""
-    verdict_as_of: str = ""
     changes: list[str] = field(default_factory=list[str])
 
 
@@ -192,10 +191,10 @@ def _revise(api: Api, figures: Figures, say: Say) -> None:
     after = api.call("GET", f"/entity/{meta['id']}")
     figures.revised_title = title
     figures.changes = [change["changeType"] for change in changes]
-    figures.verdict_as_of = figures.verdict_before = before["data"]["appraisal"]["verdict"]
+    figures.verdict_before = before["data"]["appraisal"]["verdict"]
     figures.verdict_after = after["data"]["appraisal"]["verdict"]
     say(f"'{title}' was a {figures.verdict_before} and became a {figures.verdict_after} when its gross was corrected; "
-        f"as of {changes[-1]['timeOfChange']} it still reads {figures.verdict_as_of}; "
+        f"as of {changes[-1]['timeOfChange']} it still reads {figures.verdict_before}; "
         f"history: {' <- '.join(figures.changes)}")  # fmt: skip
 
 

@@ -69,12 +69,10 @@ async def create_entities(
     check_window(window)
     if data_format != "JSON" or not body.startswith(b"["):
         return [
-            _chunk(
-                await create_entity(principal, key, body, data_format=data_format, platform=platform, join=join)
-            )
+            _chunk(await create_entity(principal, key, body, data_format=data_format, platform=platform, join=join))
         ]
     await platform.configurations.decide(principal.tenant, lambda view: _require_locked(view, key))
-    items = _array(body, "invalid JSON")
+    items = _decoded(body, _elements, "invalid JSON")
 
     async def create(chunk: Sequence[msgspec.Raw]) -> Chunk:
         async def attempt(view: View) -> Chunk:
@@ -106,14 +104,12 @@ async def create_collection(
     Raises BadRequest, ModelNotFound, ModelNotLocked (both with the item's index) and as `create_entity`.
     """
     check_window(window)
-    items = _decoded(body, list[_Item] | None, "invalid JSON array") or []
+    items = _decoded(body, _items, "invalid JSON array") or []
 
     async def create(chunk: Sequence[_Item]) -> Chunk:
         async def attempt(view: View) -> Chunk:
             async with platform.transactions.run(principal, join) as transaction:
-                checked = [
-                    await _checked_item(index, item, view, transaction) for index, item in enumerate(chunk)
-                ]
+                checked = [await _checked_item(index, item, view, transaction) for index, item in enumerate(chunk)]
                 ids = await _create_each(checked, principal, transaction, view, platform)
             return _chunk(committed(transaction, ids))
 
@@ -122,9 +118,7 @@ async def create_collection(
     return await _in_chunks(items, window, create, platform)
 
 
-async def _checked_item(
-    index: int, item: _Item, view: View, transaction: Transaction
-) -> tuple[ModelKey, Accepted]:
+async def _checked_item(index: int, item: _Item, view: View, transaction: Transaction) -> tuple[ModelKey, Accepted]:
     key = ModelKey(item.model.name, item.model.version)
     try:
         model = (await view.get(key, transaction)).locked_model
@@ -173,7 +167,7 @@ async def update_collection(
     check_window(window)
     if data_format != "JSON":
         raise BadRequest("collection update accepts JSON only (single-item endpoints accept XML)")
-    items = _decoded(body, list[_Change] | None, "invalid JSON array (payload must be a JSON-encoded string)") or []
+    items = _decoded(body, _changes, "invalid JSON array (payload must be a JSON-encoded string)") or []
     if not items:
         raise BadRequest("collection is empty")
 
@@ -283,12 +277,13 @@ def _of_item(index: int, error: CyodaError) -> CyodaError:
     return error if error.code in _UNPREFIXED else error.prefixed(f"item {index}: ")
 
 
-def _array(body: bytes, refusal: str) -> list[msgspec.Raw]:
-    return _decoded(body, list[msgspec.Raw], refusal)
+_elements = msgspec.json.Decoder(list[msgspec.Raw])
+_items: msgspec.json.Decoder[list[_Item] | None] = msgspec.json.Decoder(list[_Item] | None)
+_changes: msgspec.json.Decoder[list[_Change] | None] = msgspec.json.Decoder(list[_Change] | None)
 
 
-def _decoded(body: bytes, shape: type[T], refusal: str) -> T:
+def _decoded(body: bytes, decoder: msgspec.json.Decoder[T], refusal: str) -> T:
     try:
-        return msgspec.json.decode(body, type=shape)
+        return decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise BadRequest(refusal) from None

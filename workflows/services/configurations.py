@@ -84,6 +84,7 @@ class View:
         self._fresh = fresh
         self.tenant = tenant
         self.used: dict[ModelKey, Configured] = {}
+        self.extended: set[ModelKey] = set()
         self.transaction: Transaction | None = None
 
     async def get(self, key: ModelKey, transaction: Transaction | None = None) -> Configured:
@@ -135,7 +136,7 @@ class Configurations:
         """
         view = View(self, tenant, fresh=False)
         try:
-            return await attempt(view)
+            return await self._made(attempt, view)
         except StaleConfiguration:
             if not view.may_be_repeated:
                 raise errors.Conflict from None
@@ -145,11 +146,18 @@ class Configurations:
         for _ in range(MAX_ATTEMPTS):
             view = View(self, tenant, fresh=True)
             try:
-                return await attempt(view)
+                return await self._made(attempt, view)
             except StaleConfiguration:
                 if not view.may_be_repeated:
                     break
         raise errors.Conflict
+
+    async def _made(self, attempt: Callable[[View], Awaitable[T]], view: View) -> T:
+        """The attempt's answer; schemas that it extended are loaded again, for the next request to see."""
+        answer = await attempt(view)
+        for key in view.extended:
+            await self.load(view.tenant, key)
+        return answer
 
     async def _is_behind(self, view: View) -> bool:
         for key, used in view.used.items():

@@ -150,7 +150,10 @@ async def transition_entity(
 async def delete_entity(
     principal: Principal, entity_id: UUID, *, platform: Platform, join: Transaction | None = None
 ) -> Version:
-    """Delete an entity, keeping its history; no workflow runs. Returns the tombstone. Raises EntityNotFound, Conflict."""
+    """Delete an entity, keeping its history; no workflow runs. Returns the tombstone.
+
+    Raises EntityNotFound, Conflict.
+    """
     async with platform.transactions.run(principal, join) as transaction:
         version = await transaction.read(entity_id)
         if version is None:
@@ -159,9 +162,7 @@ async def delete_entity(
 
 
 def committed(transaction: Transaction, entity_ids: tuple[UUID, ...]) -> Committed:
-    return Committed(
-        transaction_id=transaction.entry_id, entity_ids=entity_ids, warnings=tuple(transaction.warnings)
-    )
+    return Committed(transaction_id=transaction.entry_id, entity_ids=entity_ids, warnings=tuple(transaction.warnings))
 
 
 async def _existing(transaction: Transaction, entity_id: UUID) -> Version:

@@ -115,9 +115,7 @@ async def changes(
 ) -> Sequence[Version]:
     """An entity's versions, newest first, tombstones included. Raises EntityNotFound when it never existed."""
     versions = await platform.storage.history(principal.tenant, entity_id, until=until, limit=MAX_CHANGES)
-    if not versions and (
-        until is None or not await platform.storage.history(principal.tenant, entity_id, limit=1)
-    ):
+    if not versions and (until is None or not await platform.storage.history(principal.tenant, entity_id, limit=1)):
         raise not_found(entity_id)
     return versions
 

@@ -12,8 +12,8 @@ from cyoda.principal import Principal
 from workflows.core.entity import ModelKey
 from workflows.core.schema.export import exported
 from workflows.core.schema.model import Model, imported
-from workflows.core.unique import UniqueKey
 from workflows.core.schema.validation import joined
+from workflows.core.unique import UniqueKey
 from workflows.services.documents import parse_sample
 from workflows.services.platform import Platform
 from workflows.storage.base import ModelChange, StoredModel
@@ -41,9 +41,7 @@ async def import_model(
         if stored.model is not None:
             stored.model.check_importable()
         sample = parse_sample(body, data_format)
-        return ModelChange(
-            model=imported(key, stored.model, sample, platform.clock()), workflows=stored.workflows
-        )
+        return ModelChange(model=imported(key, stored.model, sample, platform.clock()), workflows=stored.workflows)
 
     return await _change(principal, key, decide, platform)
 

@@ -22,6 +22,7 @@ from workflows.storage.base import Scan, Snapshot
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
+BUDGET_EXHAUSTED = "search scan budget exhausted; narrow the query or add an indexable predicate"
 
 
 async def search_direct(
@@ -125,7 +126,7 @@ class Search:
         async for batch in self._storage.scan(self._tenant, scan):
             examined += len(batch)
             if examined > self._budget:
-                raise ScanBudgetExhausted("search scan budget exhausted; narrow the query or add an indexable predicate")
+                raise ScanBudgetExhausted(BUDGET_EXHAUSTED)
             for version in batch:
                 if predicate(version.document.value, version):
                     yield version

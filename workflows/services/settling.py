@@ -1,4 +1,4 @@
-"""Running an entity's workflow until it rests, and staging the result in the transaction (contract: engine 2.2, 3.5)."""
+"""Running an entity's workflow until it rests, and staging the result in the transaction (contract: engine 2.2)."""
 
 from __future__ import annotations
 
@@ -86,9 +86,7 @@ class Settling:
             raise executor.refusal
         return self._save(subject, settled, configured)
 
-    async def _drive(
-        self, rule: Generator[Command, Any, Settled], executor: Executor, trail: Trail
-    ) -> Settled:
+    async def _drive(self, rule: Generator[Command, Any, Settled], executor: Executor, trail: Trail) -> Settled:
         try:
             return await drive(rule, executor.execute)
         finally:
@@ -111,6 +109,7 @@ class Settling:
     def _extend(self, accepted: Accepted) -> None:
         if accepted.extension is not None:
             self._transaction.extend(accepted.extension)
+            self._view.extended.add(accepted.extension.model)
 
     def _new_subject(self, entity_id: UUID, key: ModelKey, document: Document) -> Version:
         transaction, now = self._transaction, self._platform.clock()

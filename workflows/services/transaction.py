@@ -8,7 +8,7 @@ docs/adr/0001-storage-and-transactions.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -53,9 +53,7 @@ class Transaction:
     the client is told and what audit events carry. They differ after a segment. `origin` is who caused it all.
     """
 
-    def __init__(
-        self, tenant: TenantId, origin: Actor, *, store: EntityStore, clock: Clock, new_id: IdSource
-    ) -> None:
+    def __init__(self, tenant: TenantId, origin: Actor, *, store: EntityStore, clock: Clock, new_id: IdSource) -> None:
         self.tenant = tenant
         self.origin = origin
         self.clock = clock
@@ -270,7 +268,7 @@ class Transaction:
     # --- joins -----------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def joined(self) -> AsyncIterator[Transaction]:
+    async def joined(self) -> AsyncGenerator[Transaction]:
         """Take part in this transaction for one request: serialised with others, undone alone when it fails."""
         async with self.lock:
             self._require_open()
@@ -286,7 +284,7 @@ class Transaction:
                 self._joined -= 1
 
     @asynccontextmanager
-    async def released(self) -> AsyncIterator[None]:
+    async def released(self) -> AsyncGenerator[None]:
         """Let joined requests in while the holder of the lock waits for a callout."""
         self.lock.release()
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Protocol
 from uuid import UUID
@@ -38,7 +38,7 @@ class Transactions:
     @asynccontextmanager
     async def run(
         self, principal: Principal, join: Transaction | None = None, *, origin: Actor | None = None
-    ) -> AsyncIterator[Transaction]:
+    ) -> AsyncGenerator[Transaction]:
         """The joined transaction, or a new one that commits when the block ends and leaves no trace when it raises."""
         if join is not None:
             async with join.joined():

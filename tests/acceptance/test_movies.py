@@ -1,0 +1,95 @@
+"""The story of examples/movies, told to a real node, every figure computed again from the file by other code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from examples.movies.story import Figures, tell
+from tests.nodes import CLIENT_ID, CLIENT_SECRET, ROOT, NodeProcess
+
+MOVIES = ROOT / "examples" / "movies"
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, list[str]]]:
+    """The story's figures and what it said, with the compute node in its own process."""
+    lines: list[str] = []
+    with NodeProcess(tmp_path_factory.mktemp("movies")) as node:
+        environ = os.environ | {"CYODA_CLIENT_ID": CLIENT_ID, "CYODA_CLIENT_SECRET": CLIENT_SECRET}
+        member = subprocess.Popen(
+            [sys.executable, str(MOVIES / "compute_node.py"), "--api", node.api, "--grpc", node.grpc],
+            env=environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        try:
+            yield tell(node.api, CLIENT_ID, CLIENT_SECRET, lines.append), lines
+        finally:
+            member.kill()
+            member.wait()
+
+
+@pytest.fixture(scope="module")
+def films() -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = json.loads((MOVIES / "movies.json").read_text())
+    return records
+
+
+def test_every_film_is_stored_and_only_rated_ones_are_appraised(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    rated = sum(film["IMDB Rating"] is not None for film in films)
+    assert told[0].films == len(films) == 3201
+    assert told[0].states == {"RATED": rated, "UNRATED": len(films) - rated}
+    assert sum(told[0].verdicts.values()) == rated
+
+
+def test_genres_are_counted(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
+    assert told[0].genres == Counter(film["Major Genre"] or "(none)" for film in films)
+
+
+def test_verdicts_follow_profit_and_rating(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
+    expected: Counter[str] = Counter()
+    for film in films:
+        rating = film["IMDB Rating"]
+        if rating is None:
+            continue
+        if None in (film["Worldwide Gross"], film["Production Budget"]):
+            expected["unknown"] += 1
+        elif film["Worldwide Gross"] > film["Production Budget"]:
+            expected["triumph" if rating >= 7 else "crowd-pleaser"] += 1
+        else:
+            expected["cult" if rating >= 7 else "misfire"] += 1
+    assert told[0].verdicts == expected
+
+
+def test_a_search_over_state_genre_and_rating_finds_the_right_films(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    expected = sorted(
+        str(film["Title"]) for film in films if film["Major Genre"] == "Western" and (film["IMDB Rating"] or 0) >= 8
+    )
+    assert told[0].acclaimed_westerns == expected
+    assert expected
+
+
+def test_titles_that_are_numbers_are_found_as_numbers(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    assert told[0].numeric_titles == sorted(film["Title"] for film in films if type(film["Title"]) is int)
+
+
+def test_a_corrected_film_has_a_history_and_is_seen_as_it_was_before(told: tuple[Figures, list[str]]) -> None:
+    figures = told[0]
+    assert figures.changes == ["UPDATE", "CREATE"]
+    assert (figures.verdict_before, figures.verdict_after) == ("misfire", "crowd-pleaser")
+
+
+def test_the_story_says_what_it_did(told: tuple[Figures, list[str]]) -> None:
+    assert any("3,201 films stored" in line for line in told[1])
