@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -68,10 +67,8 @@ class GrpcServer:
             return
         if self._health is not None:
             await self._health.enter_graceful_shutdown()
-        stopping = asyncio.ensure_future(self._server.stop(grace_s))
-        await asyncio.sleep(0)  # the server refuses new streams before the open ones are told to go
         self._streams.end_all()
-        await stopping
+        await self._server.stop(grace_s)
         self._server = None
 
     def _handlers(self) -> grpc.GenericRpcHandler:

@@ -39,6 +39,15 @@ class StreamEnded(Exception):
         self.message = message
 
 
+def shutdown() -> StreamEnded:
+    return StreamEnded(grpc.StatusCode.UNAVAILABLE, "the server is shutting down")
+
+
+def half_close() -> StreamEnded:
+    """The client sends no more; it learns so by the status that the contract's reference gives."""
+    return StreamEnded(grpc.StatusCode.UNKNOWN, "EOF")
+
+
 @dataclass(frozen=True, slots=True)
 class StreamPorts:
     """What every stream needs."""
@@ -54,12 +63,15 @@ class Streams:
     def __init__(self, ports: StreamPorts) -> None:
         self._ports = ports
         self._open: set[MemberStream] = set()
+        self._is_closing = False
 
     async def serve(self, principal: Principal, context: Context) -> None:
         """Run one stream to its end."""
         if not principal.has_role(ROLE_M2M):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "ROLE_M2M required for streaming")
         stream = MemberStream(principal, context, self._ports)
+        if self._is_closing:
+            stream.end(shutdown())
         self._open.add(stream)
         try:
             end = await stream.run()
@@ -68,9 +80,10 @@ class Streams:
         await context.abort(end.status, end.message)
 
     def end_all(self) -> None:
-        """Close every stream with UNAVAILABLE: the server is shutting down."""
+        """Close every stream with UNAVAILABLE, also those still to come: the server is shutting down."""
+        self._is_closing = True
         for stream in list(self._open):
-            stream.end(StreamEnded(grpc.StatusCode.UNAVAILABLE, "the server is shutting down"))
+            stream.end(shutdown())
 
 
 class MemberStream:
@@ -110,7 +123,7 @@ class MemberStream:
             case StreamEnded() as ended:
                 self.end(ended)
             case None:
-                self.end(StreamEnded(grpc.StatusCode.UNKNOWN, "EOF"))  # as the client of the contract sees a half-close
+                self.end(half_close())
             case error:
                 _log.error("a member stream broke", exc_info=error)
                 self.end(StreamEnded(grpc.StatusCode.INTERNAL, "the stream failed"))
@@ -132,7 +145,7 @@ class MemberStream:
     def _join(self, message: Any) -> Member:
         """Make a member of the first message. Raises StreamEnded (contract: grpc 11.2)."""
         if message is END:
-            raise StreamEnded(grpc.StatusCode.UNKNOWN, "EOF")
+            raise half_close()
         invalid = grpc.StatusCode.INVALID_ARGUMENT
         try:
             event = cloudevents.read(message)

@@ -17,6 +17,7 @@ import grpc.aio
 import pytest
 
 from cyoda.clock import system_clock
+from cyoda.cluster.tokens import JoinTokens
 from cyoda.errors import Unauthorized
 from cyoda.ids import TimeIds
 from cyoda.principal import ROLE_M2M, Principal
@@ -28,6 +29,10 @@ from workflows.grpc.generated.cyoda_cloud_api_pb2_grpc import CloudEventsService
 from workflows.grpc.options import GrpcOptions, KeepAlive
 from workflows.grpc.server import GrpcServer
 from workflows.grpc.streaming import END
+from workflows.services.configurations import Configurations
+from workflows.services.platform import Platform
+from workflows.services.transactions import Transactions
+from workflows.storage.memory.store import MemoryStorage
 
 PRINCIPALS = {
     "Bearer acme-m2m": Principal(tenant="acme", user_id="acme-node", kind="service", roles=(ROLE_M2M,)),
@@ -60,12 +65,36 @@ class Client:
         metadata = () if bearer is None else (("authorization", f"Bearer {bearer}"),)
         return MemberClient(self.stub.startStreaming(metadata=metadata))
 
+    async def one(
+        self, rpc: str, event_type: str, payload: Any, *, bearer: str = "acme-user", token: str | None = None
+    ) -> tuple[str, dict[str, Any]]:
+        """Type and payload of the reply of a unary rpc to the event with the CloudEvent id `c1`."""
+        reply = await getattr(self.stub, rpc)(_event(event_type, payload), metadata=_metadata(bearer, token))
+        assert reply.WhichOneof("data") == "text_data"
+        return reply.type, json.loads(reply.text_data)
+
+    async def many(
+        self, rpc: str, event_type: str, payload: Any, *, bearer: str = "acme-user", token: str | None = None
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Type and payload of every frame of a server-stream rpc."""
+        call = getattr(self.stub, rpc)(_event(event_type, payload), metadata=_metadata(bearer, token))
+        return [(frame.type, json.loads(frame.text_data)) async for frame in call]
+
     async def member(self, tags: tuple[str, ...] = (), bearer: str = "acme-m2m") -> MemberClient:
         """A joined and greeted member."""
         stream = self.stream(bearer)
         await stream.send("CalculationMemberJoinEvent", {"id": str(uuid.uuid4()), "tags": list(tags)})
         stream.greeting = await stream.receive("CalculationMemberGreetEvent")
         return stream
+
+
+def _event(event_type: str, payload: Any) -> CloudEvent:
+    text = payload if isinstance(payload, str) else json.dumps({"id": "json-id", **payload})
+    return CloudEvent(id="c1", source="test", spec_version="1.0", type=event_type, text_data=text)
+
+
+def _metadata(bearer: str, token: str | None) -> tuple[tuple[str, str], ...]:
+    return (("authorization", f"Bearer {bearer}"), *((("tx-token", token),) if token is not None else ()))
 
 
 @dataclass
@@ -115,12 +144,28 @@ class Node:
     server: GrpcServer
     registry: Registry
     dispatcher: LocalDispatcher
+    platform: Platform
     port: int
 
     def call(
         self, callout: Callout, principal: Principal = ANN, token: str | None = None
     ) -> asyncio.Task[CalloutAnswer]:
         return asyncio.ensure_future(self.dispatcher.call(principal, callout, token=token))
+
+
+async def memory_platform(compute: LocalDispatcher) -> Platform:
+    """The use cases over the memory store."""
+    storage, new_id = MemoryStorage(), TimeIds()
+    await storage.open()
+    tokens = JoinTokens(b"k" * 32, node_id="local", lifetime=timedelta(seconds=90), clock=system_clock)
+    return Platform(
+        storage=storage,
+        clock=system_clock,
+        new_id=new_id,
+        configurations=Configurations(storage),
+        compute=compute,
+        transactions=Transactions(storage, clock=system_clock, new_id=new_id, tokens=tokens),
+    )
 
 
 StartNode = Callable[..., Any]
@@ -135,10 +180,11 @@ async def start_node() -> AsyncIterator[StartNode]:
         registry = Registry()
         dispatcher = LocalDispatcher(registry, new_id=TimeIds(), choose=choose or random.Random(7).choice)
         options = replace(OPTIONS, keep_alive=keep_alive or KeepAlive(interval=timedelta(hours=1)))
+        platform = await memory_platform(dispatcher)
         server = GrpcServer(
-            options, authenticate=authenticate, registry=registry, clock=system_clock, platform=cast(Any, None)
+            options, authenticate=authenticate, registry=registry, clock=system_clock, platform=platform
         )
-        nodes.append(Node(server, registry, dispatcher, await server.start()))
+        nodes.append(Node(server, registry, dispatcher, platform, await server.start()))
         return nodes[-1]
 
     yield start
