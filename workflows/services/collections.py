@@ -7,7 +7,7 @@ before stays.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -89,8 +89,8 @@ async def create_entities(
 
 class _Item(msgspec.Struct):
     class Model(msgspec.Struct):
-        name: str
-        version: int
+        name: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]
+        version: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
     model: Model
     payload: str = ""

@@ -5,14 +5,24 @@ Returned means committed (or staged, inside a joined transaction); raised means 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from cyoda.errors import BadRequest, EntityNotFound, NotImplementedHere, PreconditionRequired
+from cyoda.errors import (
+    BadRequest,
+    Conflict,
+    EntityModified,
+    EntityNotFound,
+    NotImplementedHere,
+    PreconditionRequired,
+)
 from cyoda.principal import Principal
 from workflows.core.entity import Document, ModelKey, Version
 from workflows.core.patch import merged
+from workflows.core.schema.model import Model
 from workflows.services.configurations import View
 from workflows.services.documents import Accepted, accept, accept_patched, parse_document, parse_json
 from workflows.services.entity_reads import not_found
@@ -77,16 +87,13 @@ async def update_entity(
     Raises BadRequest, EntityNotFound, EntityModified, TransitionNotFound, Conflict and as `create_entity`.
     """
     document = parse_document(body, data_format)
-
-    async def attempt(view: View) -> Committed:
-        async with platform.transactions.run(principal, join) as transaction:
-            version = await _existing(transaction, entity_id)
-            configured = await view.get(version.model, transaction)
-            settling = Settling(principal, transaction, view, platform)
-            await settling.update(version, accept(document, configured.model), transition, if_match or None)
-        return committed(transaction, (entity_id,))
-
-    return await platform.configurations.decide(principal.tenant, attempt)
+    change = _Change(
+        lambda _version, model: accept(document, model),
+        transition,
+        if_match or None,
+        EntityNotFound("entity not found"),
+    )
+    return await _update(principal, entity_id, change, platform, join)
 
 
 async def patch_entity(
@@ -110,18 +117,13 @@ async def patch_entity(
     if json_patch:
         raise NotImplementedHere("RFC 6902 JSON Patch is not implemented; use application/merge-patch+json")
     patch = parse_json(body)
+
+    def merge(version: Version, model: Model) -> Accepted:
+        return accept_patched(Document.from_value(merged(version.document.value, patch.value)), model)
+
     precondition = None if if_match in ("", "*") else if_match
-
-    async def attempt(view: View) -> Committed:
-        async with platform.transactions.run(principal, join) as transaction:
-            version = await _existing(transaction, entity_id)
-            configured = await view.get(version.model, transaction)
-            document = Document.from_value(merged(version.document.value, patch.value))
-            settling = Settling(principal, transaction, view, platform)
-            await settling.update(version, accept_patched(document, configured.model), transition, precondition)
-        return committed(transaction, (entity_id,))
-
-    return await platform.configurations.decide(principal.tenant, attempt)
+    change = _Change(merge, transition, precondition, EntityNotFound("entity not found"))
+    return await _update(principal, entity_id, change, platform, join)
 
 
 async def transition_entity(
@@ -133,15 +135,38 @@ async def transition_entity(
     join: Transaction | None = None,
 ) -> Committed:
     """Fire a named transition with the entity's current data. Raises as `update_entity`."""
+    change = _Change(lambda version, _model: Accepted(version.document, None), transition, None, not_found(entity_id))
+    return await _update(principal, entity_id, change, platform, join)
 
+
+class _Change(NamedTuple):
+    """What an update does to the version it finds, and the refusal when there is none."""
+
+    accepted: Callable[[Version, Model], Accepted]
+    transition: str | None
+    if_match: str | None
+    missing: EntityNotFound
+
+
+async def _update(
+    principal: Principal, entity_id: UUID, change: _Change, platform: Platform, join: Transaction | None
+) -> Committed:
     async def attempt(view: View) -> Committed:
-        async with platform.transactions.run(principal, join) as transaction:
-            version = await transaction.read(entity_id)
-            if version is None:
-                raise not_found(entity_id)
-            await view.get(version.model, transaction)
-            settling = Settling(principal, transaction, view, platform)
-            await settling.update(version, Accepted(version.document, None), transition, None)
+        transaction = join
+        try:
+            async with platform.transactions.run(principal, join) as transaction:
+                version = await transaction.read(entity_id)
+                if version is None:
+                    raise change.missing
+                configured = await view.get(version.model, transaction)
+                settling = Settling(principal, transaction, view, platform)
+                accepted = change.accepted(version, configured.model)
+                await settling.update(version, accepted, change.transition, change.if_match)
+        except Conflict:
+            # Once a segment is committed, a repeated request would meet another entity (contract: engine 3.5).
+            if transaction is not None and transaction.is_segmented:
+                raise EntityModified(entity_id) from None
+            raise
         return committed(transaction, (entity_id,))
 
     return await platform.configurations.decide(principal.tenant, attempt)
@@ -163,13 +188,6 @@ async def delete_entity(
 
 def committed(transaction: Transaction, entity_ids: tuple[UUID, ...]) -> Committed:
     return Committed(transaction_id=transaction.entry_id, entity_ids=entity_ids, warnings=tuple(transaction.warnings))
-
-
-async def _existing(transaction: Transaction, entity_id: UUID) -> Version:
-    version = await transaction.read(entity_id)
-    if version is None:
-        raise EntityNotFound("entity not found")
-    return version
 
 
 def check_window(window: int) -> None:

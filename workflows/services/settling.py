@@ -80,10 +80,16 @@ class Settling:
             rule = fire_named(subject, transition, configured.workflows, trail, self._terms)
         else:
             rule = loopback(subject, configured.workflows, trail, self._terms)
-        settled = await self._drive(rule, executor, trail)
-        if executor.refusal is not None:
-            self.aborted_events = self._aborted(settled.events, version.state, transition, if_match, actual)
-            raise executor.refusal
+        self.aborted_events = ()
+        try:
+            settled = await self._drive(rule, executor, trail)
+            if executor.refusal is not None:
+                trail.events.extend(settled.events)
+                raise executor.refusal
+        except EntityModified:
+            aborted = self._aborted(version.state, transition, if_match, actual)
+            self.aborted_events = (*trail.events[:1], aborted)
+            raise
         return self._save(subject, settled, configured)
 
     async def _drive(self, rule: Generator[Command, Any, Settled], executor: Executor, trail: Trail) -> Settled:
@@ -140,28 +146,16 @@ class Settling:
             created_at=subject.created_at,
         )  # fmt: skip
 
-    def _aborted(
-        self,
-        events: Sequence[Event],
-        state: str,
-        transition: str | None,
-        expected: str | None,
-        actual: UUID | None,
-    ) -> Sequence[Event]:
+    def _aborted(self, state: str, transition: str | None, expected: str | None, actual: UUID | None) -> Event:
         name = transition or LOOPBACK
-        aborted = Event(
-            EventType.TRANSITION_ABORTED,
-            self._platform.clock(),
-            state,
-            f'Transition "{name}" aborted: entity has been modified since last read',
-            {
-                "reason": "ENTITY_MODIFIED",
-                "transitionName": name,
-                "expectedTxId": expected,
-                "actualTxId": str(actual),
-            },
-        )
-        return (*events[:1], aborted)
+        details = f'Transition "{name}" aborted: entity has been modified since last read'
+        data = {
+            "reason": "ENTITY_MODIFIED",
+            "transitionName": name,
+            "expectedTxId": expected,
+            "actualTxId": str(actual),
+        }
+        return Event(EventType.TRANSITION_ABORTED, self._platform.clock(), state, details, data)
 
 
 def _claims(configured: Configured, document: Document) -> tuple[Claim, ...] | None:

@@ -74,6 +74,11 @@ class Transaction:
         self._buffer = Buffer()
         self._epoch: int | None = None
 
+    @property
+    def is_segmented(self) -> bool:
+        """Whether part of the operation is committed already."""
+        return self.id != self.entry_id
+
     # --- reading: the buffer over the snapshot ---------------------------------------------------------------
 
     async def read(self, entity_id: UUID) -> Version | None:
