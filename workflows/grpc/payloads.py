@@ -5,6 +5,7 @@ Unknown members are ignored everywhere. `id` is not read: replies carry the Clou
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 from uuid import UUID
@@ -14,10 +15,12 @@ import msgspec
 from cyoda import jsonio
 from cyoda.errors import BadRequest
 from workflows.core.entity import ModelKey
+from workflows.grpc.replies import InvalidPayload
 from workflows.services.entity_reads import MAX_PAGE_NUMBER, MAX_PAGE_SIZE
 
 DataFormat = Literal["JSON", "XML"]
 Int32 = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_BEYOND_MICROSECONDS = re.compile(r"(\.[0-9]{6})[0-9]+")
 NIL_ID = str(UUID(int=0))
 NO_ID = UUID(int=0)
 NO_MODEL = {"name": "", "version": 0}
@@ -46,11 +49,18 @@ def entity_id(text: str | None) -> UUID:
         return NO_ID
 
 
-def instant(moment: datetime | None) -> datetime | None:
-    """A point in time; some clients send it without an offset and mean UTC."""
-    if moment is None:
+def instant(text: str | None) -> datetime | None:
+    """A point in time in UTC; digits beyond microseconds are cut. Some clients send no offset and mean UTC.
+
+    Raises InvalidPayload when the text is no RFC 3339 moment of the calendar.
+    """
+    if text is None:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    try:
+        moment = msgspec.convert(_BEYOND_MICROSECONDS.sub(r"\1", text), datetime)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError) as error:
+        raise InvalidPayload(f"invalid payload: pointInTime: {error}") from error
 
 
 def document_text(data: msgspec.Raw, data_format: DataFormat) -> bytes:

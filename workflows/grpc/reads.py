@@ -22,7 +22,7 @@ from workflows.services.envelope import meta
 
 class GetRequest(msgspec.Struct, rename="camel"):
     entity_id: str | None
-    point_in_time: datetime | None = None
+    point_in_time: str | None = None
 
 
 class GetAllRequest(msgspec.Struct, rename="camel"):
@@ -47,7 +47,7 @@ class OrderBy(msgspec.Struct):
 class SearchRequest(msgspec.Struct, rename="camel"):
     model: ModelSpec
     condition: msgspec.Raw
-    point_in_time: datetime | None = None
+    point_in_time: str | None = None
     limit: int | None = None
     order_by: list[OrderBy] | None = None
     tracking_read: bool | None = None

@@ -193,6 +193,8 @@ async def test_an_entitys_life(orders: Client) -> None:
     earlier = (await orders.one("entityManage", "EntityGetRequest", as_of))[1]["payload"]
     assert earlier["data"] == first["data"]
     assert earlier["meta"]["pointInTime"] == first["meta"]["lastUpdateTime"]
+    finer = {**as_of, "pointInTime": as_of["pointInTime"].rstrip("Z").ljust(26, "0") + "999Z"}
+    assert (await orders.one("entityManage", "EntityGetRequest", finer))[1]["payload"] == earlier
     naive = {**as_of, "pointInTime": as_of["pointInTime"].rstrip("Z")}
     assert (await orders.one("entityManage", "EntityGetRequest", naive))[1]["payload"] == earlier
     deleted = await entity_request(orders, "Delete", entityId=entity_id)
@@ -244,6 +246,14 @@ async def test_an_unknown_entity_is_not_found_whatever_its_id_looks_like(orders:
     (changes,) = await orders.many("entitySearchCollection", "EntityChangesMetadataGetRequest", {"entityId": entity_id})
     assert changes[1]["changeMeta"] == {"changeType": "", "timeOfChange": "0001-01-01T00:00:00Z", "user": ""}
     assert changes[1]["error"] == named
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-01-02", 7, "0001-01-01T00:00:00+10:00"])
+async def test_a_point_in_time_that_is_none_is_an_invalid_argument(orders: Client, moment: Any) -> None:
+    with pytest.raises(grpc.aio.AioRpcError) as refusal:
+        await orders.one("entitySearch", "EntityGetRequest", {"entityId": NIL, "pointInTime": moment})
+    assert refusal.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert (refusal.value.details() or "").startswith("invalid payload: ")
 
 
 async def test_another_tenants_entity_is_not_found(orders: Client) -> None:
@@ -330,7 +340,8 @@ async def test_an_empty_batch_is_an_invalid_argument(orders: Client, verb: str) 
 
 
 async def test_delete_all_counts_and_lists_nothing(orders: Client) -> None:
-    await created(orders), await created(orders)
+    await created(orders)
+    await created(orders)
     (frame,) = await orders.many("entityManageCollection", "EntityDeleteAllRequest", {"model": ORDER})
     assert frame == (
         "EntityDeleteAllResponse",
