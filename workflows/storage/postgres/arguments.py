@@ -26,23 +26,26 @@ def model_id(key: ModelKey) -> UUID:
     return key.id
 
 
-class _Columns:
-    """Parallel lists, one for each column, filled row by row."""
+class _Table:
+    """Rows on their way to becoming parallel arrays."""
 
     def __init__(self, width: int) -> None:
-        self.lists: list[list[object]] = [[] for _ in range(width)]
+        self._width = width
+        self._rows: list[tuple[object, ...]] = []
 
-    def add(self, *values: object) -> None:
-        for column, value in zip(self.lists, values, strict=True):
-            column.append(value)
+    def add(self, *row: object) -> None:
+        self._rows.append(row)
+
+    def columns(self) -> Sequence[Sequence[object]]:
+        return list(zip(*self._rows, strict=True)) if self._rows else [()] * self._width
 
 
 def gather(changes: Sequence[ChangeSet], care: Care) -> list[object]:
     """The parameters of `commit`; members are numbered from 1 in the order of `changes`."""
     locked: set[UUID] = set()
     freeing: list[UUID] = []
-    writes, reads, claims = _Columns(17), _Columns(3), _Columns(5)
-    audit, disarm, arm = _Columns(4), _Columns(2), _Columns(12)
+    writes, reads, claims = _Table(17), _Table(3), _Table(5)
+    audit, disarm, arm = _Table(4), _Table(2), _Table(12)
     for member, change in enumerate(changes, 1):
         for write in change.writes:
             writes.add(*_write(member, change, write, care))
@@ -61,8 +64,8 @@ def gather(changes: Sequence[ChangeSet], care: Care) -> list[object]:
         _timers(member, change, disarm, arm)
     epochs = [change.epoch for change in changes]
     return [
-        epochs, list(locked), *writes.lists, *reads.lists, *claims.lists, freeing, *audit.lists, *disarm.lists,
-        *arm.lists,
+        epochs, list(locked), *writes.columns(), *reads.columns(), *claims.columns(), freeing, *audit.columns(),
+        *disarm.columns(), *arm.columns(),
     ]  # fmt: skip
 
 
@@ -93,7 +96,7 @@ def _substitute(document: Document, care: Care) -> str | None:
     return None
 
 
-def _timers(member: int, change: ChangeSet, disarm: _Columns, arm: _Columns) -> None:
+def _timers(member: int, change: ChangeSet, disarm: _Table, arm: _Table) -> None:
     """A timer that is both disarmed and armed ends up armed; of two with one id the last counts."""
     armed = {timer.id: timer for timer in change.arm}
     for timer_id in change.disarm:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import asyncpg
@@ -30,9 +30,12 @@ MAX_BYTES = 4 << 20
 _MAX_PASSED_OVER = 256
 _UNCONFIRMED = "commit could not be confirmed"
 _CONFIRMATION_SECONDS = 1.0
+_CONFIRMATION_PAUSE_SECONDS = 0.1
 _ATTEMPTS = 5
 
 _REFUSALS = {1: StaleConfiguration, 2: Conflict, 3: UniqueViolation}
+_REJECTIONS = (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError)
+"""The statement, or a value on its way into it, is at fault; nothing was committed."""
 _TOO_MUCH_FOR_JSONB = (asyncpg.DataError, asyncpg.StatementTooComplexError, asyncpg.ProgramLimitExceededError)
 
 Outcome = datetime | BaseException
@@ -72,7 +75,7 @@ class Commits:
     async def _answer(self, changes: Sequence[ChangeSet]) -> Sequence[Outcome]:
         try:
             return await self._together(changes, Care.CHEAP)
-        except asyncpg.PostgresError:
+        except _REJECTIONS:
             return await self._one_by_one(changes)
 
     async def _one_by_one(self, changes: Sequence[ChangeSet]) -> Sequence[Outcome]:
@@ -105,7 +108,7 @@ class Commits:
                 if care is Care.KEEP_NONE:
                     return ServerError(f"the database refused a change: {error}")
                 care = Care(care + 1)
-            except asyncpg.PostgresError as error:
+            except _REJECTIONS as error:
                 return ServerError(f"the database refused a change: {error}")
         return Conflict()
 
@@ -141,20 +144,29 @@ class Commits:
         """What became of a batch whose answer was lost: committed members have their version, others are unknown."""
         if isinstance(error.__cause__, TimeoutError):
             raise StorageUnavailable(_UNCONFIRMED) from error.__cause__
-        firsts = [(number, change) for number, change in enumerate(changes) if change.writes]
-        found: dict[int, datetime] = {}
-        try:
-            rows = await self._pool.fetch(
-                self._sql["written_moments"],
-                [change.writes[0].entity_id for _, change in firsts],
-                [change.writes[0].expected + 1 for _, change in firsts],
-                [change.transaction_id for _, change in firsts],
-                seconds=_CONFIRMATION_SECONDS,
-            )
-            found = {firsts[row[0] - 1][0]: row[1] for row in rows}
-        except StorageUnavailable:
+        found = await self._committed(changes)
+        if found is None:
             raise StorageUnavailable(_UNCONFIRMED) from error.__cause__
         return [found.get(number) or StorageUnavailable(_UNCONFIRMED) for number in range(len(changes))]
+
+    async def _committed(self, changes: Sequence[ChangeSet]) -> Mapping[int, datetime] | None:
+        """The stamps of those that are committed, by position; None when the database does not answer in time."""
+        firsts = [(number, change) for number, change in enumerate(changes) if change.writes]
+        arguments = (
+            [change.writes[0].entity_id for _, change in firsts],
+            [change.writes[0].expected + 1 for _, change in firsts],
+            [change.transaction_id for _, change in firsts],
+        )
+        clock = asyncio.get_running_loop().time
+        end = clock() + _CONFIRMATION_SECONDS
+        while (left := end - clock()) > 0:
+            try:
+                rows = await self._pool.fetch(self._sql["written_moments"], *arguments, seconds=left)
+            except StorageUnavailable:
+                await asyncio.sleep(_CONFIRMATION_PAUSE_SECONDS)  # a server that restarts refuses for a moment
+            else:
+                return {firsts[row[0] - 1][0]: row[1] for row in rows}
+        return None
 
 
 def _outcomes(changes: Sequence[ChangeSet], rows: Sequence[Row]) -> Sequence[Outcome]:

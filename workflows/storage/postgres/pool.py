@@ -27,6 +27,7 @@ _SESSION = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_mergejoin": "off",
+    "enable_nestloop": "off",  # where one row leads to the next, LATERAL asks for it
     "max_parallel_workers_per_gather": "0",
     "work_mem": "16MB",
     "statement_timeout": "60s",
@@ -143,10 +144,8 @@ class Pool:
                 raise
             _discard(connection)
             raise StorageUnavailable from error
-        except BaseException:
-            # Cancelled in the middle of a statement: its answer may still arrive, so nobody may listen here again.
-            if connection is not None and not connection.is_closed() and connection.is_in_transaction():
-                _discard(connection)
+        except asyncio.CancelledError:
+            _discard(connection)  # its answer may still be on the way
             raise
         finally:
             if connection is not None:

@@ -50,6 +50,7 @@ async def create_schema(connection: Connection, schema: str) -> None:
     `connection` is an asyncpg connection. Creations by several nodes at once leave one schema.
     """
     async with connection.transaction():
+        await _ensure_registry(connection)
         await connection.fetch(templates()["lock"], f"{_LOCK}/{schema}")
         version = await connection.fetchval(templates()["schema_version"], schema) or 0
         if version < newest_version():
@@ -60,8 +61,7 @@ async def create_schema(connection: Connection, schema: str) -> None:
 async def upgrade_schemas(pool: Pool) -> Sequence[str]:
     """Bring every registered schema up to date, each in its own transaction; returns the names of those changed.
 
-    Costs one query when there is nothing to do. Raises StorageUnavailable when the database was written by a newer
-    release.
+    Costs one query when there is nothing to do. Schemas of a newer release are left alone.
     """
     outdated = await _outdated(pool)
     for schema, _, _ in outdated:
@@ -81,9 +81,14 @@ async def _outdated(pool: Pool) -> Sequence[Any]:
             return await connection.fetch(templates()["outdated"], newest_version())
         except asyncpg.UndefinedTableError:
             async with connection.transaction():
-                await connection.fetch(templates()["lock"], _LOCK)
-                await connection.execute(templates()["create_registry"])
+                await _ensure_registry(connection)
             return []
+
+
+async def _ensure_registry(connection: Connection) -> None:
+    if not await connection.fetchval(templates()["has_registry"]):
+        await connection.fetch(templates()["lock"], _LOCK)
+        await connection.execute(templates()["create_registry"])
 
 
 async def _upgrade(connection: Connection, schema: str, version: int, is_foreign: bool) -> None:

@@ -72,7 +72,10 @@ WITH current AS MATERIALIZED (
     ) old
     WHERE a.expected > 0
 ), closed AS (
-    UPDATE {schema}.entity_version v SET valid_to = c.stamp FROM closing c WHERE v.ctid = c.place
+    UPDATE {schema}.entity_version v
+    SET valid_to = c.stamp
+    FROM closing c
+    WHERE v.ctid = c.place AND v.ctid = ANY (ARRAY(SELECT place FROM closing))
 ), new_heads AS (
     INSERT INTO {schema}.head (
         entity_id, model_id, transaction_id, valid_from, created_at, version, model_version, deleted, lossy,
@@ -104,9 +107,9 @@ WITH current AS MATERIALIZED (
         AS c(member, model_id, key_id, digest, entity_id)
     WHERE c.member <> ALL (ARRAY(SELECT member FROM refused))
         AND (SELECT count(*) FROM freed) >= 0  -- what is freed is gone before it is claimed
-        AND NOT EXISTS (
-            SELECT FROM {schema}.claim k
-            WHERE k.model_id = c.model_id AND k.key_id = c.key_id AND k.digest = c.digest AND k.entity_id = c.entity_id
+        AND c.entity_id IS DISTINCT FROM (
+            SELECT k.entity_id FROM {schema}.claim k
+            WHERE k.model_id = c.model_id AND k.key_id = c.key_id AND k.digest = c.digest
         )
     ORDER BY c.model_id, c.key_id, c.digest
 ), audited AS (

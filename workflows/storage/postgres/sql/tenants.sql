@@ -6,6 +6,9 @@ CREATE TABLE IF NOT EXISTS public.cyoda_schema (
     created_at        timestamptz NOT NULL DEFAULT now()
 )
 
+-- name: has_registry
+SELECT to_regclass('public.cyoda_schema') IS NOT NULL
+
 -- name: lock
 -- Held until the transaction ends; creations and upgrades of all nodes follow each other.
 SELECT pg_advisory_xact_lock(hashtextextended($1, 0))
@@ -23,9 +26,6 @@ ON CONFLICT (schema_name) DO UPDATE SET version = excluded.version, system_ident
 SELECT s.schema_name, s.version, s.system_identifier <> c.system_identifier
 FROM public.cyoda_schema s, pg_control_system() c
 WHERE s.version < $1 OR s.system_identifier <> c.system_identifier
-
--- name: newest_version
-SELECT max(version) FROM public.cyoda_schema
 
 -- name: system_identifier
 SELECT system_identifier FROM pg_control_system()
