@@ -6,7 +6,7 @@ Returned means committed (or staged, inside a joined transaction); raised means 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -87,12 +87,11 @@ async def update_entity(
     Raises BadRequest, EntityNotFound, EntityModified, TransitionNotFound, Conflict and as `create_entity`.
     """
     document = parse_document(body, data_format)
-    change = _Change(
-        lambda _version, model: accept(document, model),
-        transition,
-        if_match or None,
-        EntityNotFound("entity not found"),
-    )
+
+    def replaced(_version: Version, model: Model) -> Accepted:
+        return accept(document, model)
+
+    change = _Change(replaced, transition, if_match or None, EntityNotFound("entity not found"))
     return await _update(principal, entity_id, change, platform, join)
 
 
@@ -135,11 +134,16 @@ async def transition_entity(
     join: Transaction | None = None,
 ) -> Committed:
     """Fire a named transition with the entity's current data. Raises as `update_entity`."""
-    change = _Change(lambda version, _model: Accepted(version.document, None), transition, None, not_found(entity_id))
+
+    def unchanged(version: Version, _model: Model) -> Accepted:
+        return Accepted(version.document, None)
+
+    change = _Change(unchanged, transition, None, not_found(entity_id))
     return await _update(principal, entity_id, change, platform, join)
 
 
-class _Change(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Change:
     """What an update does to the version it finds, and the refusal when there is none."""
 
     accepted: Callable[[Version, Model], Accepted]
