@@ -150,9 +150,7 @@ class EntityModified(CyodaError):
     code, status = "ENTITY_MODIFIED", 412
 
     def __init__(self, entity_id: object, properties: Mapping[str, object] | None = None) -> None:
-        super().__init__(
-            "entity has been modified since last read", {"entityId": str(entity_id), **(properties or {})}
-        )
+        super().__init__("entity has been modified since last read", {"entityId": str(entity_id), **(properties or {})})
 
 
 class Conflict(CyodaError):

@@ -9,7 +9,7 @@ import asyncio
 import random
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -106,7 +106,7 @@ class Addresses:
 
 
 @asynccontextmanager
-async def running(node: Node) -> AsyncIterator[Addresses]:
+async def running(node: Node) -> AsyncGenerator[Addresses]:
     """Open the storage, then the gRPC, HTTP and admin listeners; closed in the opposite order."""
     conf = node.conf
     async with AsyncExitStack() as stack:
@@ -126,9 +126,7 @@ async def running(node: Node) -> AsyncIterator[Addresses]:
         grpc_port = await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, STOP_GRACE_SECONDS)
         http = await _listen(stack, HttpListener(node.api, conf.http.bind_address, conf.http.port))
-        probes = probes_app(
-            ready=node.platform.storage.ready, metrics=node.metrics, bearer=conf.admin.metrics_bearer
-        )
+        probes = probes_app(ready=node.platform.storage.ready, metrics=node.metrics, bearer=conf.admin.metrics_bearer)
         admin = await _listen(stack, HttpListener(probes, conf.admin.bind_address, conf.admin.port))
         yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
 
