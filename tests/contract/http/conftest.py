@@ -1,7 +1,8 @@
-"""The whole node over the memory store, asked over HTTP in-process by two tenants."""
+"""The whole node over each store, asked over HTTP in-process by two tenants."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -17,7 +18,11 @@ from cyoda.conf import load
 from cyoda.http.request import Receive, Scope, Send
 from cyoda.runtime import Node, build_node
 from tenants.identity.keys import KeyPair, load_key_pair
+from workflows.storage.base import Storage
 from workflows.storage.memory.store import MemoryStorage
+from workflows.storage.postgres.pool import Pool, PoolSettings
+from workflows.storage.postgres.store import PostgresStorage
+from workflows.storage.postgres.tenants import SchemaDirectory
 
 
 async def no_pages(scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,10 +52,27 @@ def clock() -> ManualClock:
     return TickingClock()
 
 
+@pytest.fixture(params=["memory", "postgres"])
+def storage(request: pytest.FixtureRequest) -> Storage:
+    """An empty store, not yet opened; in PostgreSQL its tenants have schemas that no other test uses."""
+    if request.param == "memory":
+        return MemoryStorage()
+    pool = Pool(PoolSettings(url=request.getfixturevalue("postgres_url"), size=4))
+    return PostgresStorage(pool, SchemaDirectory(pool, prefix=f"t_{uuid.uuid4().hex[:8]}_"))
+
+
 @pytest.fixture
-async def node(signing_key: KeyPair, clock: ManualClock) -> AsyncIterator[Node]:
-    conf = load({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": pem_of(signing_key.private_key)})
-    node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=clock)
+def settings() -> dict[str, str]:
+    """What the node is set to besides the defaults; a module overrides it."""
+    return {}
+
+
+@pytest.fixture
+async def node(
+    storage: Storage, signing_key: KeyPair, clock: ManualClock, settings: dict[str, str]
+) -> AsyncIterator[Node]:
+    identity = {"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": pem_of(signing_key.private_key)}
+    node = build_node(load(identity | settings), storage, fallback=no_pages, clock=clock)
     await node.platform.storage.open()
     yield node
     await node.platform.storage.close()
