@@ -19,6 +19,8 @@ class CyodaError(Exception):
     code: ClassVar[str]
     status: ClassVar[int]
     retryable: ClassVar[bool] = False
+    warnings: tuple[str, ...] = ()
+    """What client compute warned of before the refusal; shown to gRPC callers only."""
 
     def __init__(self, message: str, properties: Mapping[str, object] | None = None) -> None:
         super().__init__(message)

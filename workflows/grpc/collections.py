@@ -7,10 +7,9 @@ from uuid import UUID
 
 import msgspec
 
-from cyoda import jsonio
-from cyoda.errors import BadRequest
+from cyoda.errors import CyodaError
 from workflows.grpc.entities import NOT_TRANSACTED, ChangedEntity, NewEntity, chunked, replace
-from workflows.grpc.payloads import DataFormat, ModelSpec, model_spec
+from workflows.grpc.payloads import DataFormat, ModelSpec, document_text
 from workflows.grpc.replies import InvalidPayload
 from workflows.grpc.routes import Answer, Call, Frames, always, payload
 from workflows.services import bulk_delete, collections
@@ -34,11 +33,16 @@ async def create(call: Call) -> AsyncIterator[Answer]:
     """All or nothing, in one transaction; the models may differ."""
     request = payload(call, CreateRequest)
     _require_items(request.payloads)
-    if request.data_format == "XML":
-        raise BadRequest("invalid XML")  # no client sends a collection of XML documents
-    items = [{"model": model_spec(item.model.key), "payload": bytes(item.data).decode()} for item in request.payloads]
-    chunks = await collections.create_collection(
-        call.principal, jsonio.dumps(items), window=len(items), platform=call.platform, join=call.join
+    items = [
+        collections.NewItem(item.model.key, document_text(item.data, request.data_format)) for item in request.payloads
+    ]
+    chunks = await collections.create_items(
+        call.principal,
+        items,
+        data_format=request.data_format,
+        window=len(items),
+        platform=call.platform,
+        join=call.join,
     )
     yield chunked(chunks)
 
@@ -50,8 +54,11 @@ async def update(call: Call) -> AsyncIterator[Answer]:
     ids: list[UUID] = []
     warnings: list[str] = []
     transaction_id = ""
-    for item in request.payloads:
-        committed = await replace(call, item, request.data_format)
+    for index, item in enumerate(request.payloads):
+        try:
+            committed = await replace(call, item, request.data_format)
+        except CyodaError as error:
+            raise collections.of_item(index, error) from error
         ids.extend(committed.entity_ids)
         warnings.extend(committed.warnings)
         transaction_id = str(committed.transaction_id)

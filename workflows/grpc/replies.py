@@ -43,8 +43,7 @@ def error_of(fault: Exception) -> dict[str, object]:
 
 def warnings_of(fault: Exception) -> tuple[str, ...]:
     """The members' warnings that a refusal carries."""
-    warnings = getattr(fault, "warnings", ())
-    return tuple(warnings)
+    return fault.warnings if isinstance(fault, CyodaError) else ()
 
 
 def _warnings(warnings: Sequence[str]) -> Body:

@@ -16,7 +16,7 @@ from cyoda.errors import BadRequest, CyodaError, EntityModified, EntityNotFound
 from cyoda.principal import Principal
 from workflows.core.entity import Document, ModelKey
 from workflows.services.configurations import View
-from workflows.services.documents import Accepted, accept, parse_json
+from workflows.services.documents import Accepted, accept, parse_document, parse_json
 from workflows.services.entities import Committed, check_window, committed, create_entity
 from workflows.services.platform import Platform
 from workflows.services.settling import Settling
@@ -104,12 +104,35 @@ async def create_collection(
     Raises BadRequest, ModelNotFound, ModelNotLocked (both with the item's index) and as `create_entity`.
     """
     check_window(window)
-    items = _decoded(body, _items, "invalid JSON array") or []
+    wire = _decoded(body, _items, "invalid JSON array") or []
+    items = [NewItem(ModelKey(item.model.name, item.model.version), item.payload.encode()) for item in wire]
+    return await create_items(principal, items, window=window, platform=platform, join=join)
 
-    async def create(chunk: Sequence[_Item]) -> Chunk:
+
+class NewItem(msgspec.Struct, frozen=True):
+    """An entity to create: its model and the text of its document."""
+
+    key: ModelKey
+    document: bytes
+
+
+async def create_items(
+    principal: Principal,
+    items: Sequence[NewItem],
+    *,
+    data_format: str = "JSON",
+    window: int,
+    platform: Platform,
+    join: Transaction | None = None,
+) -> list[Chunk]:
+    """Create entities of several models, `window` in a transaction. Raises as `create_collection`."""
+
+    async def create(chunk: Sequence[NewItem]) -> Chunk:
         async def attempt(view: View) -> Chunk:
             async with platform.transactions.run(principal, join) as transaction:
-                checked = [await _checked_item(index, item, view, transaction) for index, item in enumerate(chunk)]
+                checked = [
+                    await _checked_item(index, item, data_format, view, transaction) for index, item in enumerate(chunk)
+                ]
                 ids = await _create_each(checked, principal, transaction, view, platform)
             return _chunk(committed(transaction, ids))
 
@@ -118,13 +141,18 @@ async def create_collection(
     return await _in_chunks(items, window, create, platform)
 
 
-async def _checked_item(index: int, item: _Item, view: View, transaction: Transaction) -> tuple[ModelKey, Accepted]:
-    key = ModelKey(item.model.name, item.model.version)
+async def _checked_item(
+    index: int, item: NewItem, data_format: str, view: View, transaction: Transaction
+) -> tuple[ModelKey, Accepted]:
     try:
-        model = (await view.get(key, transaction)).locked_model
+        model = (await view.get(item.key, transaction)).locked_model
     except CyodaError as error:
         raise error.prefixed(f"item {index}: ") from None
-    return key, accept(parse_json(item.payload.encode(), f"item {index}: invalid JSON payload"), model)
+    if data_format == "JSON":
+        document = parse_json(item.document, f"item {index}: invalid JSON payload")
+    else:
+        document = parse_document(item.document, data_format)
+    return item.key, accept(document, model)
 
 
 async def _create_each(
@@ -140,7 +168,7 @@ async def _create_each(
         try:
             ids.append((await settling.create(key, accepted)).entity_id)
         except CyodaError as error:
-            raise _of_item(index, error) from error
+            raise of_item(index, error) from error
     return tuple(ids)
 
 
@@ -230,7 +258,7 @@ class _CollectionUpdate:
             transaction.record(entity_id, self._settling.aborted_events)
             self.failed.append(ItemFailure(entity_id, error.code, error.message, index))
         except CyodaError as error:
-            raise _of_item(index, error) from error
+            raise of_item(index, error) from error
         else:
             self.updated.append(entity_id)
 
@@ -272,7 +300,7 @@ _UNPREFIXED = frozenset(
 )  # fmt: skip
 
 
-def _of_item(index: int, error: CyodaError) -> CyodaError:
+def of_item(index: int, error: CyodaError) -> CyodaError:
     """Names the item in the message, where the contract does (contract: engine 3.6)."""
     return error if error.code in _UNPREFIXED else error.prefixed(f"item {index}: ")
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from cyoda.clock import Clock
-from cyoda.errors import Forbidden, TransactionNotFound
+from cyoda.errors import CyodaError, Forbidden, TransactionNotFound
 from cyoda.ids import IdSource
 from cyoda.principal import Actor, Principal
 from workflows.services.transaction import Transaction
@@ -51,6 +51,9 @@ class Transactions:
             try:
                 yield transaction
                 await transaction.commit()
+            except CyodaError as error:
+                error.warnings = tuple(transaction.warnings)
+                raise
             finally:
                 transaction.abandon()
                 if transaction.has_dispatched:
