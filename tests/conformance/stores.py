@@ -37,6 +37,18 @@ async def store(new_store: Callable[[], Storage]) -> AsyncIterator[Storage]:
 
 
 @pytest.fixture
+async def other_node(store: Storage, new_store: Callable[[], Storage]) -> AsyncIterator[Storage]:
+    """A second node on the same data; a memory store has only one."""
+    if isinstance(store, MemoryStorage):
+        yield store
+        return
+    node = new_store()
+    await node.open()
+    yield node
+    await node.close()
+
+
+@pytest.fixture
 def home(store: Storage) -> Home:
     """A tenant that nobody has used before."""
     return Home(store, f"tenant-{uuid.uuid4()}")

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from workflows.storage.base import Storage
+from workflows.storage.memory.store import MemoryStorage
 
 T = TypeVar("T")
 
@@ -31,21 +33,29 @@ def effort(examples: int, **more: Any) -> settings:
 
 
 class Backend:
-    """One open store and a tenant in it; `run` waits for a coroutine."""
+    """The nodes of one store and a tenant in it; `run` waits for a coroutine."""
 
-    def __init__(self, store: Storage, runner: asyncio.Runner) -> None:
-        self.store = store
+    def __init__(self, nodes: Sequence[Storage], runner: asyncio.Runner) -> None:
         self.tenant = f"tenant-{uuid.uuid4()}"
+        self.store = nodes[0]
+        self._next_node = itertools.cycle(nodes)
         self._runner = runner
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
+    def any_node(self) -> Storage:
+        """Transactions take turns on the nodes, so that their commits meet in the database and not before."""
+        return next(self._next_node)
+
 
 @pytest.fixture
 def backend(new_store: Callable[[], Storage]) -> Iterator[Backend]:
     with asyncio.Runner() as runner:
-        store = new_store()
-        runner.run(store.open())
-        yield Backend(store, runner)
-        runner.run(store.close())
+        first = new_store()
+        nodes = [first] if isinstance(first, MemoryStorage) else [first, new_store(), new_store()]
+        for node in nodes:
+            runner.run(node.open())
+        yield Backend(nodes, runner)
+        for node in nodes:
+            runner.run(node.close())

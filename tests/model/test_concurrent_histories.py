@@ -111,7 +111,9 @@ class Scheduler:
 
     def _begin(self) -> tuple[Transaction, Recorded]:
         backend = self.backend
-        transaction = Transaction(backend.tenant, WRITER.actor, store=backend.store, clock=self.clock, new_id=new_id)
+        transaction = Transaction(
+            backend.tenant, WRITER.actor, store=backend.any_node(), clock=self.clock, new_id=new_id
+        )
         record = Recorded(id=transaction.id, began=next(self.moments))
         self.recorded.append(record)
         return transaction, record

@@ -108,7 +108,7 @@ class Schedules(RuleBasedStateMachine):
     @rule()
     def begin(self) -> None:
         transaction = Transaction(
-            self.backend.tenant, WRITER.actor, store=self.backend.store, clock=self.clock, new_id=new_id
+            self.backend.tenant, WRITER.actor, store=self.backend.any_node(), clock=self.clock, new_id=new_id
         )
         self.open.append(Open(transaction))
 

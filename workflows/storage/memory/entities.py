@@ -81,10 +81,10 @@ class Entities:
     def check(self, change: ChangeSet) -> None:
         """Raises Conflict or UniqueViolation when the change set may not be applied to the present state."""
         for write in change.writes:
-            if write.expected != self._number(write.entity_id) or (not write.expected and self._exists(write)):
+            if write.expected != len(self._histories.get(write.entity_id, ())):
                 raise Conflict
         for entity_id, number in change.reads.items():
-            if number != self._number(entity_id):
+            if number != self._live_number(entity_id):
                 raise Conflict
         self._claims.check(change.writes)
 
@@ -117,10 +117,7 @@ class Entities:
         history.append(_Committed(self._sequence, version))
         self._of_model.setdefault(write.model, set()).add(write.entity_id)
 
-    def _exists(self, write: Write) -> bool:
-        return write.entity_id in self._histories
-
-    def _number(self, entity_id: UUID) -> int:
+    def _live_number(self, entity_id: UUID) -> int:
         """The number of the live version; 0 for an entity that never was or is deleted."""
         version = self._seen(entity_id, None)
         return version.number if version else 0
