@@ -37,6 +37,8 @@ app.conf.update(
     worker_hijack_root_logger=False,
     worker_send_task_events=False,
     timezone="UTC",
+    # The next look replaces one that no worker took in time.
+    beat_schedule={"drain outbox": {"task": "tenants.tasks.drain_outbox", "schedule": 1.0, "options": {"expires": 5}}},
 )
 app.autodiscover_tasks(["tenants", "workflows"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from django.db import connections
 
@@ -34,3 +34,12 @@ def use_database(url: str) -> None:
     """Point Django at a database that was started after the settings were read (embedded PostgreSQL, tests)."""
     connections["default"].close()
     connections["default"].settings_dict.update(django_database(url))
+
+
+def current_url() -> str:
+    """The URL of the database that Django uses now, for drivers beside it."""
+    values = connections["default"].settings_dict
+    user, password, name = (quote(str(values[key]), safe="") for key in ("USER", "PASSWORD", "NAME"))
+    options = {key: value for key, value in values["OPTIONS"].items() if key in _OPTIONS}
+    query = urlencode({"host": values["HOST"], "port": values["PORT"], **options})
+    return f"postgresql://{user}:{password}@/{name}?{query}"

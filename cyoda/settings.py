@@ -27,7 +27,7 @@ LOGGING = {"conf": CONF}
 # (workflows/storage/postgres/schema) and the models of `workflows` are unmanaged views of it.
 SHARED_APPS = [
     "django_tenants",
-    "tenants",
+    "tenants.apps.TenantsConfig",
     "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -37,10 +37,12 @@ SHARED_APPS = [
     "django.contrib.staticfiles",
     "cyoda",
 ]
-TENANT_APPS = ["workflows"]
+TENANT_APPS = ["workflows.apps.WorkflowsConfig"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Environment"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
+TENANT_SCHEMAS = "cyoda.stores.PostgresSchemas"
+PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.
 DATABASES = {

@@ -64,7 +64,7 @@ def configure(conf: Conf) -> None:
     ]
     root.addHandler(handler)
     set_level(conf.platform.log_level)
-    for chatty in ("asyncio", "kazoo", "grpc", "asyncpg", "urllib3", "httpx", "httpcore"):
+    for chatty in ("asyncio", "kazoo", "grpc", "asyncpg", "urllib3", "httpx", "httpcore", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -58,6 +58,15 @@ async def create_schema(connection: Connection, schema: str) -> None:
             await _apply(connection, schema, version)
 
 
+async def drop_schema(connection: Connection, schema: str) -> None:
+    """Remove a tenant's schema with everything in it, and its registration; an absent one is fine."""
+    async with connection.transaction():
+        await _ensure_registry(connection)
+        await connection.fetch(templates()["lock"], f"{_LOCK}/{schema}")
+        await connection.execute(f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE")
+        await connection.execute(templates()["unregister"], schema)
+
+
 async def upgrade_schemas(pool: Pool) -> Sequence[str]:
     """Bring every registered schema up to date, each in its own transaction; returns the names of those changed.
 

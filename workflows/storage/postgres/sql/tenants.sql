@@ -21,6 +21,9 @@ INSERT INTO public.cyoda_schema (schema_name, version, system_identifier)
 VALUES ($1, $2, (SELECT system_identifier FROM pg_control_system()))
 ON CONFLICT (schema_name) DO UPDATE SET version = excluded.version, system_identifier = excluded.system_identifier
 
+-- name: unregister
+DELETE FROM public.cyoda_schema WHERE schema_name = $1
+
 -- name: outdated
 -- Schemas behind version $1, or last used by another database cluster (a restored dump, whose xids mean nothing here).
 SELECT s.schema_name, s.version, s.system_identifier <> c.system_identifier

@@ -1,0 +1,50 @@
+"""`manage.py tenant`: create, list and delete tenants; the work is done by the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from tenants import cli
+from tenants.naming import UnusableTenantId
+from tenants.provisioning.base import StepRefused
+from tenants.services.provisioning import EnvironmentExists, EnvironmentNotReady
+
+
+class Command(BaseCommand):
+    help = "Create, list and delete tenants."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        create = actions.add_parser("create", help="make a tenant; prints its client's id and secret, once")
+        create.add_argument("name", help="name of the organisation")
+        create.add_argument("--id", dest="tenant_id", help="`caas_org_id` of its tokens (default: the name)")
+        create.add_argument("--wait", action="store_true", help="show each step until the tenant is ready")
+        actions.add_parser("list", help="all tenants and their states")
+        delete = actions.add_parser("delete", help="remove a tenant with all its data")
+        delete.add_argument("name", help="tenant id, or the organisation's name where it has one tenant")
+        delete.add_argument("--yes", action="store_true", help="do not ask")
+        delete.add_argument("--wait", action="store_true", help="show each step until it is gone")
+
+    def handle(self, *args: Any, action: str, **options: Any) -> None:
+        try:
+            self._act(action, options)
+        except cli.Refused as refusal:
+            raise CommandError(str(refusal)) from None
+        except (UnusableTenantId, StepRefused) as error:
+            raise CommandError(f"This cannot be a tenant: {error}") from None
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
+        except (EnvironmentExists, EnvironmentNotReady) as error:
+            raise CommandError(f"The tenant's environment is {error}.") from None
+
+    def _act(self, action: str, options: dict[str, Any]) -> None:
+        if action == "create":
+            cli.create(options["name"], tenant_id=options["tenant_id"], wait=options["wait"], say=self.stdout.write)
+        elif action == "list":
+            cli.show(self.stdout.write)
+        else:
+            cli.delete(options["name"], wait=options["wait"], is_sure=options["yes"], say=self.stdout.write)

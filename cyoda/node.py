@@ -1,0 +1,157 @@
+"""One node from its settings: database, migrations, servers, until SIGTERM (identity contract 2; design: processes)."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvloop
+from django.db import Error, connection, connections
+
+from cyoda.clock import system_clock
+from cyoda.conf import Conf, unknown_names
+from cyoda.databases import use_database
+from cyoda.embedded import EmbeddedPostgres
+from cyoda.migrating import migrate_public
+from cyoda.operators import ensure_operator
+from cyoda.runtime import Addresses, build_node, serve
+from cyoda.stores import NodeStores
+from tenants.identity.service import identity_service
+from tenants.services.clients import StoredClients
+from tenants.services.directory import StoredTenants
+from tenants.services.off_loop import OrmThread
+
+OLDEST_POSTGRES = 170000
+
+log = structlog.get_logger(__name__)
+
+
+class NodeError(Exception):
+    """The node cannot start; the text is a sentence for its operator."""
+
+
+def run_node(conf: Conf) -> None:
+    """Serve until SIGTERM or SIGINT. Call it from the main thread.
+
+    Raises NodeError, ConfError (a signing key that is none), EmbeddedError, StorageUnavailable.
+    """
+    started = time.monotonic()
+    _warn(conf)
+    require_ports(conf)
+    with _database(conf) as url:
+        _prepare_database(conf)
+        uvloop.run(_serve(conf, url, started))
+
+
+async def _serve(conf: Conf, url: str, started: float) -> None:
+    stores, orm = NodeStores(conf, url), OrmThread()
+    tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
+    identity = identity_service(conf, system_clock, [StoredClients(orm)])
+    node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity)
+
+    def announce(addresses: Addresses) -> None:
+        gc.collect()
+        gc.freeze()  # what a node is made of stays: no collection needs to look at it again
+        log.info("node started", **_described(conf, addresses), seconds=round(time.monotonic() - started, 2))
+
+    try:
+        async with tenants:
+            await serve(node, announce)
+    finally:
+        await orm.close()
+
+
+class LazyDjango:
+    """Django's pages as an ASGI application, loaded when the first page is asked for."""
+
+    def __init__(self) -> None:
+        self._loading: asyncio.Task[Any] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._loading is None:
+            self._loading = asyncio.create_task(asyncio.to_thread(_django))
+        handler = await asyncio.shield(self._loading)
+        await handler(scope, receive, send)
+
+
+def _django() -> Callable[..., Any]:
+    from django.core.handlers.asgi import ASGIHandler
+
+    return ASGIHandler()
+
+
+@contextmanager
+def _database(conf: Conf) -> Generator[str]:
+    """The configured database, or an embedded one for as long as the node runs."""
+    if conf.storage.database_url is not None:
+        yield conf.storage.database_url
+        return
+    with EmbeddedPostgres(conf.platform.home) as postgres:
+        use_database(postgres.url)
+        yield postgres.url
+
+
+def _prepare_database(conf: Conf) -> None:
+    try:
+        connection.ensure_connection()
+        if connection.pg_version < OLDEST_POSTGRES:
+            raise NodeError("PostgreSQL 17 or newer is needed, the configured one is older.")
+        if migrate_public():
+            log.info("public schema migrated")
+        ensure_operator(conf.platform)
+    except Error as error:
+        reason = " ".join(str(error).split())
+        raise NodeError(f"The database of CYODA_DATABASE_URL cannot be used: {reason}") from None
+    finally:
+        connections.close_all()
+
+
+def _warn(conf: Conf) -> None:
+    for name in unknown_names(os.environ):
+        log.warning("this variable is no setting", name=name)
+    if conf.iam.mode == "mock" and not conf.platform.suppress_banner:
+        frame = "*" * 78
+        sys.stderr.write(
+            f"{frame}\n* MOCK MODE: every caller is let in as one principal, tokens are not checked.\n"
+            f"* For development only. Set CYODA_IAM_MODE=jwt, or CYODA_SUPPRESS_BANNER=true.\n{frame}\n"
+        )
+
+
+def require_ports(conf: Conf) -> None:
+    """Raises NodeError with the variable of the first listener whose address is taken or not ours."""
+    listeners = (
+        ("CYODA_HTTP_PORT", conf.http.bind_address, conf.http.port),
+        ("CYODA_GRPC_PORT", conf.grpc.bind_address, conf.grpc.port),
+        ("CYODA_ADMIN_PORT", conf.admin.bind_address, conf.admin.port),
+    )
+    for variable, address, port in listeners:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, port))
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    raise NodeError(
+                        f"Port {port} is used by another program: stop that one, or set {variable} to a free port."
+                    ) from None
+                raise NodeError(f"{address}:{port} ({variable}) cannot be opened: {error.strerror}.") from None
+
+
+def _described(conf: Conf, addresses: Addresses) -> dict[str, object]:
+    return {
+        "http": f"{conf.http.bind_address}:{addresses.http}",
+        "context_path": conf.http.context_path,
+        "grpc": f"{conf.grpc.bind_address}:{addresses.grpc}",
+        "admin": f"{conf.admin.bind_address}:{addresses.admin}",
+        "iam": conf.iam.mode,
+        "node": conf.cluster.node_id,
+    }

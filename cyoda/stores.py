@@ -1,0 +1,57 @@
+"""The PostgreSQL backend as the rest of the installation needs it: for a node, and for provisioning."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from django.db import connection
+
+from cyoda.conf import Conf
+from cyoda.databases import current_url
+from workflows.storage.base import TenantDirectory
+from workflows.storage.postgres.pool import Connection, Pool, PoolSettings
+from workflows.storage.postgres.store import PostgresStorage
+from workflows.storage.postgres.tenants import create_schema, drop_schema
+
+PROVISIONING_SECONDS = 15.0
+"""Below the lease of the steps that wait for it."""
+
+
+class NodeStores:
+    """One node's pool, the storage over it, and how a tenant's schema is made in it."""
+
+    def __init__(self, conf: Conf, url: str) -> None:
+        self._pool = Pool(PoolSettings(url=url, size=conf.storage.db_pool_size))
+
+    async def make_schema(self, schema: str) -> None:
+        """Raises StorageUnavailable."""
+        async with self._pool.connection() as own:
+            await create_schema(own, schema)
+
+    def storage(self, tenants: TenantDirectory) -> PostgresStorage:
+        return PostgresStorage(self._pool, tenants)
+
+
+class PostgresSchemas:
+    """Schemas for provisioning (tenants.provisioning.schemas.Schemas), in the database that Django uses."""
+
+    def create(self, schema: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {connection.ops.quote_name(schema)}")
+
+    def create_tables(self, schema: str) -> None:
+        asyncio.run(_alone(lambda own: create_schema(own, schema)))
+
+    def drop(self, schema: str) -> None:
+        asyncio.run(_alone(lambda own: drop_schema(own, schema)))
+
+
+async def _alone(act: Callable[[Connection], Awaitable[None]]) -> None:
+    pool = Pool(PoolSettings(url=current_url(), size=1, timeout=PROVISIONING_SECONDS))
+    await pool.open()
+    try:
+        async with pool.connection() as own:
+            await act(own)
+    finally:
+        await pool.close()

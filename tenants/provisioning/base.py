@@ -1,0 +1,82 @@
+"""What a driver is: declared parameters, and steps that can run twice and be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Protocol
+
+from tenants.models import Environment
+
+Json = Any
+
+
+class StepRefused(Exception):
+    """A step that no repetition can help; what was done before it is undone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a step is given. `log` adds a line to the step's row at once; nothing secret may pass through it."""
+
+    environment: Environment
+    input: Mapping[str, Json]
+    log: Callable[[str], None]
+
+
+Action = Callable[[Work], Mapping[str, Json] | None]
+"""Returns what the step's row shows as its output. Raises StepRefused, or anything else to be repeated later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A named part of the work. Both actions may run again after they were cut off at any point.
+
+    `lease` is the longest time one action takes: after it another worker may take over, and the slow one's result is
+    ignored. `attempts` bounds the repetitions of `do`; `undo` is repeated until it succeeds.
+    """
+
+    name: str
+    do: Action
+    undo: Action | None = None
+    lease: timedelta = timedelta(seconds=20)
+    attempts: int = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value that an environment may choose for its driver."""
+
+    name: str
+    kind: type[int] | type[str] | type[bool]
+    default: Json
+    minimum: int | None = None
+
+    def checked(self, value: Any) -> Any:
+        """Raises StepRefused for a value of another kind, or below the minimum."""
+        fits = type(value) is self.kind and (self.minimum is None or int(value) >= self.minimum)
+        if not fits:
+            limit = "" if self.minimum is None else f" of at least {self.minimum}"
+            raise StepRefused(f"{self.name} must be a value of type {self.kind.__name__}{limit}")
+        return value
+
+
+class Driver(Protocol):
+    """One kind of place that environments can be made in."""
+
+    name: str
+    label: str
+    parameters: tuple[Parameter, ...] = ()
+
+    def steps(self, environment: Environment) -> tuple[Step, ...]:
+        """The same steps in the same order for the whole life of a run."""
+        ...
+
+
+def checked_parameters(driver: Driver, given: Mapping[str, Json]) -> dict[str, Json]:
+    """All of a driver's parameters, defaults filled in. Raises StepRefused for unknown or unsuitable ones."""
+    unknown = sorted(set(given) - {parameter.name for parameter in driver.parameters})
+    if unknown:
+        raise StepRefused(f"{driver.name} has no parameter {unknown[0]}")
+    return {p.name: p.checked(given.get(p.name, p.default)) for p in driver.parameters}

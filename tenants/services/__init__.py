@@ -1,0 +1,1 @@
+"""Use cases of the control plane: returned means committed, raised means nothing happened."""

@@ -1,0 +1,44 @@
+"""The ORM beside an event loop: questions are asked in a thread whose database connection is kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from django.db import InterfaceError, OperationalError, close_old_connections, connections
+
+from cyoda.errors import StorageUnavailable
+
+ANSWER_SECONDS = 4.0
+
+T = TypeVar("T")
+
+
+class OrmThread:
+    """One thread for one node's questions about tenants and clients, which are rare: answers are remembered."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="orm")
+
+    async def run(self, ask: Callable[[], T]) -> T:
+        """Raises StorageUnavailable when the database does not answer within a few seconds."""
+        answer = asyncio.get_running_loop().run_in_executor(self._thread, _asked, ask)
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise StorageUnavailable from None
+
+    async def close(self) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
+        self._thread.shutdown()
+
+
+def _asked(ask: Callable[[], T]) -> T:
+    close_old_connections()
+    try:
+        return ask()
+    except (OperationalError, InterfaceError) as error:
+        raise StorageUnavailable from error

@@ -1,0 +1,65 @@
+"""Whether a tenant may be served now, as the rows say; and rows for a tenant that comes by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum, auto
+
+from django.db import transaction
+from django.db.models import Q
+
+from tenants.models import Environment, Organisation
+from tenants.naming import schema_name_of
+
+
+class Standing(Enum):
+    """What a caller of a tenant meets."""
+
+    OPEN = auto()
+    SUSPENDED = auto()
+    PROVISIONING = auto()
+    GONE = auto()
+    """Failed, being deleted, or deleted."""
+    UNKNOWN = auto()
+
+
+_BY_STATE = {
+    Environment.State.READY: Standing.OPEN,
+    Environment.State.PROVISIONING: Standing.PROVISIONING,
+}
+
+
+def standing_of(tenant_id: str) -> Standing:
+    """Raises UnusableTenantId."""
+    row = Environment.objects.filter(schema_name=schema_name_of(tenant_id)).values_list("state", "organisation__state")
+    for state, organisation_state in row:
+        return _standing(state, organisation_state)
+    return Standing.UNKNOWN
+
+
+def standings_changed_since(moment: datetime) -> Mapping[str, Standing]:
+    """By tenant id: the tenants whose environment or organisation was saved at or after a moment."""
+    changed = Environment.objects.filter(Q(updated_at__gte=moment) | Q(organisation__updated_at__gte=moment))
+    rows = changed.values_list("tenant_id", "state", "organisation__state")
+    return {tenant_id: _standing(state, organisation_state) for tenant_id, state, organisation_state in rows}
+
+
+def admit_tenant(tenant_id: str) -> Standing:
+    """Write a ready environment for a tenant nobody announced, unless another node was faster; returns what stands.
+
+    Its schema must exist. Raises UnusableTenantId.
+    """
+    with transaction.atomic():
+        organisation = Organisation.objects.create(name=tenant_id)
+        environment = Environment.of_tenant(tenant_id, organisation=organisation, state=Environment.State.READY)
+        Environment.objects.bulk_create([environment], ignore_conflicts=True)
+        if not Environment.objects.filter(pk=environment.pk).exists():
+            transaction.set_rollback(True)
+    return standing_of(tenant_id)
+
+
+def _standing(state: str, organisation_state: str) -> Standing:
+    standing = _BY_STATE.get(Environment.State(state), Standing.GONE)
+    is_suspended = organisation_state == Organisation.State.SUSPENDED
+    return Standing.SUSPENDED if is_suspended and standing is not Standing.GONE else standing

@@ -1,0 +1,42 @@
+"""Celery tasks: each wakes somebody who acts on rows."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from kombu.exceptions import OperationalError
+
+from cyoda.celery import app
+from tenants.provisioning.saga import Progress, Saga
+from tenants.services import outbox
+
+log = structlog.get_logger(__name__)
+
+
+@app.task
+def drain_outbox() -> None:
+    """Every second by beat, and at once after a change."""
+    outbox.drain_outbox(_send)
+
+
+@app.task
+def advance_run(run_id: str) -> None:
+    """One action of one run, then the next one as a task of its own."""
+    if Saga().advance(UUID(run_id)) is Progress.MORE:
+        advance_run.delay(run_id)
+
+
+def wake() -> None:
+    """Have the outbox drained now. Without a broker within reach, beat's next look does it."""
+    if settings.CONF.storage.broker_url is None:
+        return
+    try:
+        drain_outbox.apply_async(retry=False)
+    except OperationalError as error:
+        log.warning("the workers are not woken", error=str(error))
+
+
+def _send(run_id: UUID) -> None:
+    advance_run.delay(str(run_id))
