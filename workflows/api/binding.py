@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cyoda.errors import BodyTooLarge, PayloadTooLarge
 from cyoda.http.request import ApiRequest
 from workflows.core.entity import ModelKey
 
@@ -35,3 +36,11 @@ def window(request: ApiRequest) -> int:
 async def entity_body(request: ApiRequest) -> bytes:
     """Raises BodyTooLarge."""
     return await request.body(BODY_LIMIT_BYTES, UNREADABLE_BODY)
+
+
+async def limited_body(request: ApiRequest, refusal: str) -> bytes:
+    """The body of an endpoint that answers 413 to one over 10 MiB. Raises PayloadTooLarge with `refusal`."""
+    try:
+        return await request.body(BODY_LIMIT_BYTES, refusal)
+    except BodyTooLarge as error:
+        raise PayloadTooLarge(error.message) from None

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Handler, Route
-from workflows.api import entities, entity_reads, models, search, statistics, workflows
+from workflows.api import entities, entity_reads, messages, models, search, statistics, workflows
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
 
@@ -34,6 +34,10 @@ _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/entity/stats/states", statistics.count_states),
     ("GET", "/entity/stats/{entityName}/{modelVersion}", statistics.count_entities_of),
     ("GET", "/entity/stats/states/{entityName}/{modelVersion}", statistics.count_states_of),
+    ("POST", "/message/new/{subject}", messages.create_message),
+    ("GET", "/message/{messageId}", messages.get_message),
+    ("DELETE", "/message/{messageId}", messages.delete_message),
+    ("DELETE", "/message", messages.delete_messages),
 )
 
 _JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (

@@ -1,0 +1,71 @@
+"""Edge messages over HTTP (contract: engine 7)."""
+
+from __future__ import annotations
+
+from cyoda.errors import BadRequest, InvalidParameter
+from cyoda.http import binding
+from cyoda.http.request import ApiRequest
+from cyoda.http.response import Response, json_bytes, json_response
+from workflows.api.binding import DEFAULT_TIMEOUT_MS, limited_body
+from workflows.core.message import MessageHeader, all_ids, parse_id_texts
+from workflows.services import messages
+from workflows.services.platform import Platform
+
+TOO_LARGE = "request payload exceeds maximum allowed limit of 10MB"
+INVALID_HEADER = "invalid request parameter"
+_DEFAULT_ENCODING = "UTF-8"
+_DEFAULT_TRANSACTION_SIZE = 1000
+
+
+async def create_message(request: ApiRequest, platform: Platform) -> Response:
+    request.query_int64("transactionTimeoutMillis", DEFAULT_TIMEOUT_MS)
+    header = _header(request)
+    body = await limited_body(request, TOO_LARGE)
+    message = await messages.create_message(request.principal, header, body, platform=platform)
+    return json_response([{"entityIds": [str(message.id)], "transactionId": str(platform.new_id())}])
+
+
+async def get_message(request: ApiRequest, platform: Platform) -> Response:
+    message = await messages.get_message(request.principal, request.path_uuid("messageId"), platform=platform)
+    return json_bytes(b'{"header":%b,"metaData":%b,"content":%b}' % (message.header, message.metadata, message.payload))
+
+
+async def delete_message(request: ApiRequest, platform: Platform) -> Response:
+    message_id = request.path_uuid("messageId")
+    await messages.delete_message(request.principal, message_id, platform=platform)
+    return json_response({"entityIds": [str(message_id)]})
+
+
+async def delete_messages(request: ApiRequest, platform: Platform) -> Response:
+    request.query_int32("transactionSize", _DEFAULT_TRANSACTION_SIZE)
+    texts = parse_id_texts(await limited_body(request, TOO_LARGE))
+    message_ids = all_ids([binding.uuid(text) for text in texts or ()])
+    await messages.delete_messages(request.principal, message_ids, platform=platform)
+    return json_response([{"entityIds": texts, "success": True}])
+
+
+def _header(request: ApiRequest) -> MessageHeader:
+    """Raises BadRequest (a required header is missing, or one is repeated), InvalidParameter (length is no number)."""
+    content_type, length = _text(request, b"content-type"), _text(request, b"content-length")
+    if content_type is None or length is None:
+        raise BadRequest(INVALID_HEADER)
+    content_length = binding.integer(length, binding.INT64)
+    if content_length is None:
+        raise InvalidParameter("Content-Length")
+    return MessageHeader(
+        subject=request.values["subject"],
+        content_type=content_type,
+        content_length=content_length,
+        content_encoding=_text(request, b"content-encoding") or _DEFAULT_ENCODING,
+        message_id=_text(request, b"x-message-id") or "",
+        user_id=_text(request, b"x-user-id") or "",
+        recipient=_text(request, b"x-recipient") or "",
+        reply_to=_text(request, b"x-reply-to") or "",
+        correlation_id=_text(request, b"x-correlation-id") or "",
+    )
+
+
+def _text(request: ApiRequest, name: bytes) -> str | None:
+    """A header that may occur once; clients send UTF-8 in it. Raises BadRequest when it is repeated."""
+    value = request.single_header(name)
+    return None if value is None else value.encode("latin-1").decode("utf-8", "replace")

@@ -1,0 +1,52 @@
+"""Storing, reading and deleting edge messages; they take part in no transaction (contract: engine 7)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from cyoda.errors import EntityNotFound
+from cyoda.principal import Principal
+from workflows.core.message import MessageHeader, parse_content
+from workflows.services.platform import Platform
+from workflows.storage.base import Message
+
+_DELETED_AT_ONCE = 10_000
+
+
+async def create_message(principal: Principal, header: MessageHeader, body: bytes, *, platform: Platform) -> Message:
+    """Raises BadRequest when the body is no object with a payload."""
+    content = parse_content(body)
+    message = Message(
+        id=platform.new_id(),
+        header=header.text,
+        metadata=content.metadata,
+        payload=content.payload,
+        created_at=platform.clock(),
+    )
+    await platform.storage.put_message(principal.tenant, message)
+    return message
+
+
+async def get_message(principal: Principal, message_id: UUID, *, platform: Platform) -> Message:
+    """Raises EntityNotFound."""
+    message = await platform.storage.message(principal.tenant, message_id)
+    if message is None:
+        raise _not_found(message_id)
+    return message
+
+
+async def delete_message(principal: Principal, message_id: UUID, *, platform: Platform) -> None:
+    """Raises EntityNotFound."""
+    if not await platform.storage.delete_messages(principal.tenant, (message_id,)):
+        raise _not_found(message_id)
+
+
+async def delete_messages(principal: Principal, message_ids: Sequence[UUID], *, platform: Platform) -> None:
+    """Delete those that exist; a repetition finishes what a failure left."""
+    for start in range(0, len(message_ids), _DELETED_AT_ONCE):
+        await platform.storage.delete_messages(principal.tenant, message_ids[start : start + _DELETED_AT_ONCE])
+
+
+def _not_found(message_id: UUID) -> EntityNotFound:
+    return EntityNotFound(f"message id={message_id} not found", {"messageId": str(message_id)})
