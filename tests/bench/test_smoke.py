@@ -1,0 +1,106 @@
+"""The benchmark works: every case is answered without refusals, every ceiling has a figure, the table shows all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from cyoda.clock import system_clock
+from cyoda.conf import load
+from cyoda.runtime import Addresses, build_node, running
+from tenants.identity.service import identity_service
+from tests.bench.cases import CASES, Case, Site
+from tests.bench.dataset import Api, Dataset, prepare
+from tests.bench.measure import Figure, Length, Place, echo_server, joined_member, measure, measure_ceilings
+from tests.bench.report import Process, Run, ceilings_table, row, table, verdicts, write_json
+from tests.nodes import NodeProcess, signing_key
+from workflows.storage.postgres.pool import Pool, PoolSettings
+from workflows.storage.postgres.store import PostgresStorage
+from workflows.storage.postgres.tenants import SchemaDirectory
+
+BRIEFLY = Length(seconds=0.2, warm_s=0.2, ceiling_s=0.1)
+CONNECTIONS = 2
+
+
+async def no_pages(*_: object) -> None:
+    raise AssertionError("outside the context path")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+@pytest.fixture
+async def node(postgres_url: str) -> AsyncIterator[Addresses]:
+    """A node in this process, over the suite's PostgreSQL."""
+    conf = load(
+        NodeProcess(Path("unused"), key=signing_key()).settings()
+        | {
+            "CYODA_HTTP_PORT": "0",
+            "CYODA_GRPC_PORT": "0",
+            "CYODA_ADMIN_PORT": "0",
+            "CYODA_BOOTSTRAP_TENANT_ID": "bench",
+        }
+    )
+    database = Pool(PoolSettings(url=postgres_url))
+    storage = PostgresStorage(database, SchemaDirectory(database))
+    node = build_node(conf, storage, fallback=no_pages, identity=identity_service(conf, system_clock))
+    async with running(node) as addresses:
+        yield addresses
+
+
+@pytest.fixture
+async def place(node: Addresses, postgres_url: str) -> Place:
+    process = NodeProcess(Path("unused"), http_port=node.http, grpc_port=node.grpc)
+    token = await asyncio.to_thread(process.token)
+    data: Dataset = await asyncio.to_thread(prepare, Api(process.api, token), entities=200, changing=60)
+    return Place(Site("/api", token, data), node.http, process.grpc, database_url=postgres_url)
+
+
+async def test_every_case_runs_without_refusals_beside_its_ceilings(
+    place: Place, pool: Executor, tmp_path: Path
+) -> None:
+    figures = await asyncio.to_thread(run_all, place, pool)
+    assert [figure.case for figure in figures] == [case.name for case in CASES]
+    for figure in figures:
+        assert not figure.failures, figure.example
+        assert figure.rate > 0, figure.case
+        assert 0 < figure.p50_ms <= figure.p99_ms <= figure.max_ms
+        assert set(figure.ceilings) >= {"http"}
+        assert all(rate > 0 for rate in figure.ceilings.values()), figure.ceilings
+    shows_all(figures, tmp_path / "results" / "run.json")
+
+
+def run_all(place: Place, pool: Executor) -> list[Figure]:
+    with echo_server() as echo_port:
+        return [run_case(case, replace(place, echo_port=echo_port), pool) for case in CASES]
+
+
+def run_case(case: Case, place: Place, pool: Executor) -> Figure:
+    if case.calls_out:
+        with joined_member(place):
+            figure = measure(case, CONNECTIONS, place, BRIEFLY, pool)
+    else:
+        figure = measure(case, CONNECTIONS, place, BRIEFLY, pool)
+    figure.ceilings = measure_ceilings(case, CONNECTIONS, place, BRIEFLY, pool)
+    return figure
+
+
+def shows_all(figures: list[Figure], path: Path) -> None:
+    lines = table([row(figure) for figure in figures]).splitlines()
+    assert len(lines) == 2 + len(CASES)
+    assert ceilings_table(figures).count("http") == len(CASES)
+    at_32 = [replace(figure, connections=32) for figure in figures]
+    run = Run(figures=at_32, process=Process(first_start_s=1.0, second_start_s=0.5, idle_mb=100.0))
+    assert any("bare stream" in line for line in verdicts(run))
+    write_json(run, path)
+    assert [each["case"] for each in json.loads(path.read_text())["figures"]] == [case.name for case in CASES]
