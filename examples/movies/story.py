@@ -50,8 +50,8 @@ class Figures:
 class Api:
     """The few calls the story makes, with one bearer token."""
 
-    def __init__(self, base_url: str, client_id: str, client_secret: str) -> None:
-        self._http = httpx.Client(base_url=base_url, timeout=60)
+    def __init__(self, http: httpx.Client, client_id: str, client_secret: str) -> None:
+        self._http = http
         answer = self._http.post(
             "/oauth/token", data={"grant_type": "client_credentials"}, auth=(client_id, client_secret)
         )
@@ -108,7 +108,11 @@ def _kind(value: Json) -> str:
 
 def tell(base_url: str, client_id: str, client_secret: str, say: Say = print) -> Figures:
     """Run the whole story (or only its questions, when the films are already there)."""
-    api = Api(base_url, client_id, client_secret)
+    with httpx.Client(base_url=base_url, timeout=60) as http:
+        return _tell(Api(http, client_id, client_secret), say)
+
+
+def _tell(api: Api, say: Say) -> Figures:
     figures = Figures()
     if not api.exists(f"/model/export/SIMPLE_VIEW/{MODEL}"):
         _discover(api, figures, say)

@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from cyoda.embedded import EmbeddedPostgres
+from tests.cluster.test_crash import kill_whole
 from tests.nodes import NodeProcess
 
 MODEL = "parcel/1"
@@ -134,7 +135,7 @@ def test_a_lost_database_is_a_quick_503_and_everything_goes_on_when_it_is_back(
         thread = threading.Thread(target=load.run)
         thread.start()
         time.sleep(1)
-        postgres.kill()
+        kill_whole(postgres)
         with client(node.api, token) as http:
             started = time.monotonic()
             refused = http.post(f"/entity/JSON/{MODEL}", json={"batch": 0, "value": 0})
