@@ -56,7 +56,7 @@ class Document:
     @property
     def value(self) -> Json:
         if self._value is msgspec.UNSET:
-            self._value = jsonio.parse(self.text)
+            self._value = jsonio.reparse(self.text)
         return self._value
 
     @property

@@ -93,13 +93,13 @@ def test_the_deepest_allowed_schema_can_be_merged_stored_and_exported() -> None:
     node = infer(nested(MAX_DEPTH))
     wider = merge(node, infer(nested(MAX_DEPTH, "x")))
     assert wider != node
-    assert from_json(jsonio.parse(text(wider))) == wider
+    assert from_json(jsonio.reparse(text(wider))) == wider
     assert len(simple_view(wider)) == MAX_DEPTH
     assert jsonio.dumps_sorted(json_schema(wider)).count(b"properties") == MAX_DEPTH
     assert len(field_paths(wider)) == 1
 
 
-@pytest.mark.parametrize("value", [nested(MAX_DEPTH + 1), nested(900), jsonio.parse("[" * 900 + "]" * 900)])
+@pytest.mark.parametrize("value", [nested(MAX_DEPTH + 1), nested(900), jsonio.parse("[" * 500 + "]" * 500)])
 def test_a_deeper_sample_is_refused(value: object) -> None:
     with pytest.raises(BadRequest, match="parse JSON: nesting too deep"):
         infer(value)

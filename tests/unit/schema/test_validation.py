@@ -154,8 +154,8 @@ def test_validation_stops_at_its_depth_limit() -> None:
 
 
 def test_a_document_nested_deeper_than_its_schema_is_no_danger() -> None:
-    assert messages(schema('{"a":"x"}'), '{"a":' + "[" * 900 + "]" * 900 + "}") == []
-    assert len(messages(schema('{"a":1}'), '{"a":' + "[" * 900 + "]" * 900 + "}")) == 1
+    assert messages(schema('{"a":"x"}'), '{"a":' + "[" * 499 + "]" * 499 + "}") == []
+    assert len(messages(schema('{"a":1}'), '{"a":' + "[" * 499 + "]" * 499 + "}")) == 1
 
 
 @given(st.lists(VALUES, min_size=1, max_size=3), VALUES)

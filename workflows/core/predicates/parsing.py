@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable
 from typing import cast
 
-import msgspec
-
+from cyoda import jsonio
 from cyoda.errors import BadRequest, CyodaError
 from cyoda.jsonio import Json
 
@@ -29,7 +28,8 @@ from .paths import normalised
 Refusal = Callable[[str], CyodaError]
 """The error that malformed conditions become: BadRequest in a search, InvalidCondition in statistics and deletes."""
 
-_strict = msgspec.json.Decoder(float_hook=NumberText)
+
+_whole_number = re.compile(r"-?[0-9]{1,19}")
 
 
 class _Malformed(ValueError):
@@ -51,15 +51,10 @@ def parse_condition(data: bytes, refusal: Refusal = BadRequest) -> Condition:
 
 
 def _decoded(data: bytes) -> Json:
-    """The JSON value with every number as NumberText.
-
-    The strict decoder decides what is JSON at all, as for every other document; only the standard one can hand over
-    the text of whole numbers.
-    """
+    """The JSON value with every number as NumberText."""
     try:
-        _strict.decode(data)
-        return json.loads(data.decode(), parse_int=NumberText, parse_float=NumberText)
-    except (msgspec.DecodeError, msgspec.ValidationError, ValueError, RecursionError) as error:
+        return jsonio.parse_spelled(data, NumberText)
+    except jsonio.InvalidJson as error:
         raise _Malformed(str(error)) from error
 
 
@@ -166,6 +161,6 @@ def _whole(members: dict[str, Json], name: str) -> int:
     value = members.get(name)
     if value is None:
         return 0
-    if not isinstance(value, NumberText) or not value.removeprefix("-").isdecimal():
+    if not isinstance(value, NumberText) or not _whole_number.fullmatch(value):
         raise _Malformed(f"{name} must be a whole number")
     return int(value)

@@ -14,7 +14,8 @@ from workflows.core.schema.serial import from_json, to_json
 from workflows.core.schema.types import is_object
 from workflows.core.unique import UniqueKey
 from workflows.storage.base import ModelChange, StoredModel
-from workflows.storage.postgres.pool import Connection, Pool, Row
+from workflows.storage.postgres.connections import Connection
+from workflows.storage.postgres.pool import Pool, Row
 from workflows.storage.postgres.statements import Statements
 
 _unique_keys = msgspec.json.Decoder(tuple[UniqueKey, ...])
@@ -82,7 +83,7 @@ def _model(row: Row) -> Model:
     return Model(
         name=name,
         version=version,
-        node=from_json(jsonio.parse(node)),
+        node=from_json(jsonio.reparse(node)),
         locked=is_locked,
         change_level=None if level is None else ChangeLevel[level],
         unique_keys=_unique_keys.decode(unique_keys),
@@ -92,7 +93,7 @@ def _model(row: Row) -> Model:
 
 def _shown(document: bytes) -> tuple[str | None, bool | None]:
     """Name and activity of a workflow document, for display."""
-    value = jsonio.parse(document)
+    value = jsonio.reparse(document)
     if not is_object(value):
         return None, None
     name, is_active = value.get("name"), value.get("active")

@@ -12,7 +12,7 @@ from cyoda import jsonio
 from workflows.core.schema.node import Node, merge
 from workflows.core.schema.serial import from_json, to_json
 from workflows.storage.base import ChangeSet
-from workflows.storage.postgres.pool import Connection
+from workflows.storage.postgres.connections import Connection
 from workflows.storage.postgres.statements import Statements
 
 _NO_EPOCH = -1
@@ -29,7 +29,7 @@ async def lock(connection: Connection, sql: Statements, changes: Sequence[Change
     await connection.fetch(sql["share_configuration"])
     ids = sorted({extension.model.id for change in changes for extension in change.extensions})
     rows = await connection.fetch(sql["lock_schemas"], ids)
-    return {row[0]: from_json(jsonio.parse(row[1])) for row in rows}
+    return {row[0]: from_json(jsonio.reparse(row[1])) for row in rows}
 
 
 def epoch_of(change: ChangeSet, schemas: Schemas) -> int | None:
