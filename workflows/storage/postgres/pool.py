@@ -17,6 +17,7 @@ from typing import Any
 import asyncpg
 
 from cyoda.errors import StorageUnavailable
+from workflows.storage.postgres.connections import Connection, Connections
 from workflows.storage.postgres.statements import templates
 
 _SESSION = {
@@ -41,11 +42,11 @@ _REFUSALS = (
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InternalClientError,  # a connection that was told of the server's end and has not noticed yet
 )
 """The server cannot serve now: it is starting, stopping, full, a replica, or will not let us in."""
 
-Connection = Any
-"""A connection of asyncpg, which ships no types for what its methods answer."""
+_connect: Any = asyncpg.connect  # declared for whole seconds only
 Row = Sequence[Any]
 """A record of the driver, read by index."""
 
@@ -63,16 +64,12 @@ class PoolSettings:
     scan_timeout: float = 60.0
 
 
-async def _no_reset(_: object) -> None:
-    """Nothing here leaves session state behind, so returning a connection costs no round trip."""
-
-
 class Pool:
     """A bounded set of connections to one database."""
 
     def __init__(self, settings: PoolSettings) -> None:
         self.settings = settings
-        self._pool: Any = None
+        self._connections: Connections | None = None
         self._scans = asyncio.Semaphore(max(1, settings.size // 2))
         self._system_identifier: int | None = None
 
@@ -85,22 +82,9 @@ class Pool:
 
     async def open(self) -> None:
         """Connect once. Raises StorageUnavailable."""
-        if self._pool is not None:
+        if self._connections is not None:
             return
-        pool = asyncpg.create_pool(
-            self.settings.url,
-            min_size=0,
-            max_size=self.settings.size,
-            max_queries=1 << 40,
-            max_inactive_connection_lifetime=300,
-            timeout=self.settings.timeout,
-            statement_cache_size=256,
-            max_cached_statement_lifetime=0,
-            server_settings=_SESSION,
-            init=self._check_identity,
-            reset=_no_reset,
-        )
-        self._pool = await pool
+        self._connections = Connections(self._connect, self.settings.size)
         try:
             async with self.connection():
                 pass
@@ -110,52 +94,54 @@ class Pool:
 
     async def close(self) -> None:
         """Let go of all connections; statements still running are given a moment, then cut off."""
-        pool, self._pool = self._pool, None
+        connections, self._connections = self._connections, None
         self._system_identifier = None
-        if pool is None:
-            return
-        try:
-            await asyncio.wait_for(pool.close(), self.settings.timeout)
-        except TimeoutError:
-            pool.terminate()
+        if connections is not None:
+            await connections.close(self.settings.timeout)
 
-    async def _check_identity(self, connection: Connection) -> None:
-        found = await connection.fetchval(templates()["system_identifier"])
-        if self._system_identifier is None:
-            self._system_identifier = found
-        elif found != self._system_identifier:
-            raise StorageUnavailable("the database was replaced by another one: restart this node")
+    async def _connect(self) -> Connection:
+        connection: Connection = await _connect(
+            self.settings.url,
+            timeout=self.settings.timeout,
+            statement_cache_size=256,
+            max_cached_statement_lifetime=0,
+            server_settings=_SESSION,
+        )
+        try:
+            found = await connection.fetchval(templates()["system_identifier"])
+            if found != (self._system_identifier or found):
+                raise StorageUnavailable("the database was replaced by another one: restart this node")
+        except BaseException:
+            connection.terminate()
+            raise
+        self._system_identifier = found
+        return connection
 
     @asynccontextmanager
     async def connection(self, seconds: float | None = None) -> AsyncGenerator[Connection, None]:
         """A connection for one operation of at most `seconds`.
 
-        Raises StorageUnavailable when the database does not answer, or breaks off; then the connection is discarded.
+        Raises StorageUnavailable when the database does not answer, or breaks off; then the connection is ended.
         """
-        if self._pool is None:
+        connections = self._connections
+        if connections is None:
             raise StorageUnavailable
         connection: Connection = None
         try:
             async with asyncio.timeout(seconds or self.settings.timeout):
-                connection = await self._pool.acquire()
+                connection = await connections.acquire()
                 yield connection
-        except (OSError, TimeoutError, asyncpg.InterfaceError, *_REFUSALS) as error:
-            if not is_unavailability(error, connection):
-                raise
-            _discard(connection)
-            raise StorageUnavailable from error
         except asyncio.CancelledError:
-            _discard(connection)  # its answer may still be on the way
+            _end(connection)  # its answer may still be on the way
             raise
+        except (OSError, TimeoutError, asyncpg.InterfaceError, *_REFUSALS) as error:
+            if not _is_unavailability(error, connection):
+                raise
+            _end(connection)
+            raise StorageUnavailable from error
         finally:
             if connection is not None:
-                await self._release(connection)
-
-    async def _release(self, connection: Connection) -> None:
-        if self._pool is None:
-            _discard(connection)
-            return
-        await self._pool.release(connection, timeout=1)
+                connections.release(connection)
 
     async def fetch(self, sql: str, *arguments: object, seconds: float | None = None) -> Sequence[Row]:
         """The rows of a statement that only reads; a broken connection is replaced once. Raises StorageUnavailable."""
@@ -175,13 +161,13 @@ class Pool:
             yield
 
 
-def is_unavailability(error: BaseException, connection: Connection) -> bool:
+def _is_unavailability(error: BaseException, connection: Connection) -> bool:
     """Whether the database, not the statement, is at fault."""
     if isinstance(error, asyncpg.InterfaceError):
         return connection is None or connection.is_closed()
-    return isinstance(error, OSError | TimeoutError | _REFUSALS)
+    return True
 
 
-def _discard(connection: Connection) -> None:
-    if connection is not None and not connection.is_closed():
+def _end(connection: Connection) -> None:
+    if connection is not None:
         connection.terminate()
