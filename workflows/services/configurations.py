@@ -111,9 +111,12 @@ class Configurations:
     def __init__(self, store: ConfigurationStore) -> None:
         self._store = store
         self._cache: OrderedDict[tuple[TenantId, ModelKey], Configured] = OrderedDict()
+        self._newest_epoch: dict[TenantId, int] = {}
 
     def cached(self, tenant: TenantId, key: ModelKey) -> Configured | None:
-        return self._cache.get((tenant, key))
+        """What was loaded last, unless the tenant's epoch is known to have risen since: no commit would stand on it."""
+        configured = self._cache.get((tenant, key))
+        return None if configured is None or configured.epoch < self._newest_epoch[tenant] else configured
 
     async def load(self, tenant: TenantId, key: ModelKey) -> Configured:
         """The configuration as stored now."""
@@ -125,6 +128,7 @@ class Configurations:
             return known
         configured = Configured(key, stored)
         self._cache[tenant, key] = configured
+        self._newest_epoch[tenant] = max(stored.epoch, self._newest_epoch.get(tenant, 0))
         if len(self._cache) > MAX_CACHED:
             self._cache.popitem(last=False)
         return configured
@@ -139,6 +143,7 @@ class Configurations:
             return await self._made(attempt, view)
         except StaleConfiguration:
             if not view.may_be_repeated:
+                await self._is_behind(view)  # so that the client's next attempt meets what is stored
                 raise errors.Conflict from None
         except _A_NEWER_CONFIGURATION_MAY_ACCEPT:
             if not view.may_be_repeated or not await self._is_behind(view):
@@ -160,6 +165,7 @@ class Configurations:
         return answer
 
     async def _is_behind(self, view: View) -> bool:
+        """Load again what the attempt used, until something has changed."""
         for key, used in view.used.items():
             if await self.load(view.tenant, key) is not used:
                 return True
