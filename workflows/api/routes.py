@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Handler, Route
-from workflows.api import entities, entity_reads, messages, models, search, statistics, workflows
+from workflows.api import audit, entities, entity_reads, messages, models, search, statistics, workflows
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
 
@@ -38,6 +38,8 @@ _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/message/{messageId}", messages.get_message),
     ("DELETE", "/message/{messageId}", messages.delete_message),
     ("DELETE", "/message", messages.delete_messages),
+    ("GET", "/audit/entity/{entityId}", audit.search_audit),
+    ("GET", "/audit/entity/{entityId}/workflow/{transactionId}/finished", audit.finished_event),
 )
 
 _JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (
