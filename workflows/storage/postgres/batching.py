@@ -76,8 +76,8 @@ class Batching(Generic[Item, Answer]):
             answers = await self._run([waiting.item for waiting in batch])
         except StorageUnavailable as error:
             _fail(batch, error)
-            if isinstance(error.__cause__, TimeoutError):  # whoever waits behind would only time out later
-                _fail(self._queue, error)
+            if isinstance(error.__cause__, TimeoutError):  # whoever waits behind would only time out later, unsent
+                _fail(self._queue, StorageUnavailable())
                 self._queue.clear()
         except BaseException as error:  # noqa: BLE001 - it is the callers' to handle, and each must hear of it
             _fail(batch, error)

@@ -21,7 +21,8 @@ from workflows.storage.base import ChangeSet, StaleConfiguration
 from workflows.storage.postgres import extensions
 from workflows.storage.postgres.arguments import Care, gather
 from workflows.storage.postgres.batching import Batching, Waiting
-from workflows.storage.postgres.pool import Connection, Pool, Row
+from workflows.storage.postgres.connections import Connection
+from workflows.storage.postgres.pool import Pool, Row
 from workflows.storage.postgres.scopes import Scope, claims_twice, size_bytes
 from workflows.storage.postgres.statements import Statements
 

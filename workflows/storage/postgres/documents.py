@@ -18,7 +18,6 @@ UNKEPT = "null"
 
 _MAX_EXPONENT = 16_000
 """Numbers with more digits than this on either side of the point are replaced by null."""
-_MAX_NESTING = 500
 
 
 def is_suspect(text: bytes) -> bool:
@@ -30,13 +29,13 @@ def substitute(document: Document) -> str | None:
     """A text that `jsonb` takes in place of the document's own; None when its own will do."""
     try:
         value = document.value
-        kept = _kept(value, 0)
+        kept = _kept(value)
     except (jsonio.InvalidJson, RecursionError):
         return UNKEPT
     return None if kept is value else jsonio.dumps(kept).decode()
 
 
-def _kept(value: Json, level: int) -> Json:
+def _kept(value: Json) -> Json:
     """The value itself when `jsonb` holds it, else a changed copy."""
     if isinstance(value, str):
         return value if _is_plain(value) else _plain(value)
@@ -44,14 +43,12 @@ def _kept(value: Json, level: int) -> Json:
         return value
     if isinstance(value, int | Decimal):
         return value if _is_numeric(value) else None
-    if level >= _MAX_NESTING:
-        return None
     if is_object(value):
-        members = {name: _kept(member, level + 1) for name, member in value.items()}
+        members = {name: _kept(member) for name, member in value.items()}
         if all(map(_is_plain, members)) and all(members[name] is value[name] for name in members):
             return value
         return {_plain(name): member for name, member in members.items()}
-    items = [_kept(item, level + 1) for item in value]
+    items = [_kept(item) for item in value]
     return value if all(kept is item for kept, item in zip(items, value, strict=True)) else items
 
 

@@ -46,7 +46,7 @@ _REFUSALS = (
 )
 """The server cannot serve now: it is starting, stopping, full, a replica, or will not let us in."""
 
-_connect: Any = asyncpg.connect  # declared for whole seconds only
+_connect: Any = getattr(asyncpg, "connect")  # noqa: B009 - its types are half declared
 Row = Sequence[Any]
 """A record of the driver, read by index."""
 
@@ -132,7 +132,9 @@ class Pool:
                 connection = await connections.acquire()
                 yield connection
         except asyncio.CancelledError:
-            _end(connection)  # its answer may still be on the way
+            # The driver has asked the server to stop the statement; whoever comes next waits until it has.
+            if connection is not None and connection.is_in_transaction():
+                _end(connection)
             raise
         except (OSError, TimeoutError, asyncpg.InterfaceError, *_REFUSALS) as error:
             if not _is_unavailability(error, connection):

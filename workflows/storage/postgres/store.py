@@ -11,9 +11,11 @@ from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.schema.model import Model
+from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.storage.base import (
     ChangeSet,
+    Lease,
     Message,
     ModelChange,
     Scan,
@@ -21,7 +23,10 @@ from workflows.storage.base import (
     StateCount,
     StoredModel,
     TenantDirectory,
+    Work,
+    WorkKind,
 )
+from workflows.storage.postgres import jobs
 from workflows.storage.postgres.commit import Commits
 from workflows.storage.postgres.configuration import Configuration
 from workflows.storage.postgres.messages import Messages
@@ -46,6 +51,7 @@ class _Tenant:
         self.records = Records(pool, sql)
         self.configuration = Configuration(pool, sql)
         self.messages = Messages(pool, sql)
+        self.jobs = jobs.SearchJobs(pool, sql)
 
 
 class PostgresStorage:
@@ -135,6 +141,46 @@ class PostgresStorage:
 
     async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
         return await (await self._of(tenant)).messages.delete(message_ids)
+
+    # --- asynchronous searches ----------------------------------------------------------------------------------
+
+    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
+        await (await self._of(tenant)).jobs.add(tenant, job, due_at)
+
+    async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None:
+        return await (await self._of(tenant)).jobs.get(job_id)
+
+    async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
+        return await (await self._of(tenant)).jobs.hold(job_id, lease, now)
+
+    async def advance_search_job(
+        self, tenant: TenantId, job_id: UUID, lease: Lease, *, examined: int, found: Sequence[UUID] = ()
+    ) -> bool:
+        return await (await self._of(tenant)).jobs.advance(job_id, lease, examined, found)
+
+    async def finish_search_job(
+        self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
+        error: str = "",
+    ) -> bool:  # fmt: skip
+        return await (await self._of(tenant)).jobs.finish(job_id, holder, status, at, due_at, error)
+
+    async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
+        return await (await self._of(tenant)).jobs.finish(job_id, None, JobStatus.CANCELLED, at, due_at, "")
+
+    async def search_page(
+        self, tenant: TenantId, job: SearchJob, *, first: int, count: int
+    ) -> AsyncIterator[Sequence[Version]]:
+        async for batch in (await self._of(tenant)).jobs.page(job, first, count):
+            yield batch
+
+    async def remove_search_job(self, tenant: TenantId, job_id: UUID) -> None:
+        await (await self._of(tenant)).jobs.remove(job_id)
+
+    async def take_due_work(self, kind: WorkKind, *, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
+        return await jobs.take_due_work(self._pool, kind, now, again_at, limit)
+
+    async def drop_work(self, work: Work) -> None:
+        await jobs.drop_work(self._pool, work)
 
     async def _of(self, tenant: TenantId) -> _Tenant:
         schema = await self._directory.schema_of(tenant)

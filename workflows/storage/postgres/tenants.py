@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from cyoda.principal import TenantId
-from workflows.storage.postgres.pool import Connection, Pool
+from workflows.storage.postgres.connections import Connection
+from workflows.storage.postgres.pool import Pool
 from workflows.storage.postgres.statements import Statements, quoted, templates
 
 _FOLDER = Path(__file__).parent / "schema"
@@ -106,6 +107,8 @@ async def _upgrade(connection: Connection, schema: str, version: int, is_foreign
         await connection.execute(sql["rebase_versions"])
         await connection.execute(sql["rebase_heads"])
     await _apply(connection, schema, version)
+    if is_foreign:
+        await connection.execute(Statements(schema)["forget_search_jobs"], schema)
 
 
 async def _apply(connection: Connection, schema: str, version: int) -> None:

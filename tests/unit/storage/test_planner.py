@@ -1,0 +1,89 @@
+"""The SQL of narrowings: parameters bound, never spliced; lossy heads always pass."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from workflows.core.predicates.narrowing import (
+    AbsentLeaf,
+    All,
+    And,
+    EqualsBoolean,
+    EqualsText,
+    LifecycleEquals,
+    LifecycleTimes,
+    Narrowing,
+    Nothing,
+    NumericRange,
+    Or,
+    PresentLeaf,
+)
+from workflows.storage.postgres.planner import condition
+
+_STATE_B = LifecycleEquals("state", "B")
+
+
+@pytest.mark.parametrize("narrowing", [None, All(), All(exact=True)])
+def test_nothing_to_narrow_by_is_true(narrowing: Narrowing | None) -> None:
+    assert condition(narrowing, first=4) == ("true", ())
+
+
+@pytest.mark.parametrize(
+    ("narrowing", "sql", "parameters"),
+    [
+        (Nothing(), "false", []),
+        (LifecycleEquals("state", "it's"), "(h.state = $4::text)", ["it's"]),
+        (LifecycleEquals("id", "x"), "(h.entity_id::text = $4::text)", ["x"]),
+        (LifecycleEquals("state", "\0"), "false", []),
+        (
+            LifecycleTimes("creationDate", 0, 1500),
+            "(h.created_at >= $4::timestamptz AND h.created_at < $5::timestamptz)",
+            [datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)],
+        ),
+        (EqualsText(("a", "b"), "x"), "((h.document -> $4::text -> $5::text) = to_jsonb($6::text))", ["a", "b", "x"]),
+        (EqualsText(("a",), "\0"), "false", []),
+        (EqualsText(("a",), "\ud800"), "false", []),
+        (EqualsBoolean(("a",), True), "((h.document -> $4::text) = to_jsonb($5::boolean))", ["a", True]),
+        (PresentLeaf(("a",)), "(jsonb_typeof(h.document -> $4::text) <> 'null')", ["a"]),
+        (PresentLeaf(("\0",)), "false", []),
+        (AbsentLeaf(("a",)), "(coalesce(jsonb_typeof(h.document -> $4::text), 'null') = 'null')", ["a"]),
+        (NumericRange(("a",)), "(jsonb_typeof(h.document -> $4::text) = 'number')", ["a"]),
+        (
+            NumericRange(("a",), 1, Decimal("2.5"), True, False),
+            (
+                "(jsonb_typeof(h.document -> $4::text) = 'number' AND (h.document -> $4::text) >= to_jsonb($5::numeric)"
+                " AND (h.document -> $4::text) < to_jsonb($6::numeric))"
+            ),
+            ["a", Decimal(1), Decimal("2.5")],
+        ),
+        (
+            And((LifecycleEquals("state", "A"), Or((_STATE_B, EqualsText(("c",), "C")), True)), True),
+            "((h.state = $4::text) AND ((h.state = $5::text) OR ((h.document -> $6::text) = to_jsonb($7::text))))",
+            ["A", "B", "c", "C"],
+        ),
+    ],
+)  # fmt: skip
+def test_each_node_has_its_condition(narrowing: Narrowing, sql: str, parameters: list[object]) -> None:
+    assert condition(narrowing, first=4) == (f"(h.lossy OR {sql})", parameters)
+
+
+@pytest.mark.parametrize(
+    "narrowing",
+    [
+        AbsentLeaf(("\0",)),
+        LifecycleTimes("creationDate", None, None),
+        LifecycleTimes("lastUpdateTime", -(10**18), 10**18),
+        LifecycleEquals("unheard of", "x"),
+        And(tuple(LifecycleEquals("state", "x") for _ in range(1001)), True),
+    ],
+)
+def test_what_cannot_be_said_in_sql_narrows_nothing(narrowing: Narrowing) -> None:
+    assert condition(narrowing, first=1) == ("true", ())
+
+
+def test_a_bound_beyond_the_databases_numbers_is_left_open() -> None:
+    found = condition(NumericRange(("a",), Decimal("1e99999"), Decimal("-1e-99999")), first=1)
+    assert found == ("(h.lossy OR (jsonb_typeof(h.document -> $1::text) = 'number'))", ["a"])
