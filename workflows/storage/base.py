@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Literal, NewType, Protocol
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ from workflows.core.entity import Document, ModelKey, Version
 from workflows.core.predicates.narrowing import Narrowing
 from workflows.core.schema.model import Model
 from workflows.core.schema.node import Node
+from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.core.unique import Claim
 
@@ -27,7 +28,7 @@ Snapshot = NewType("Snapshot", str)
 """An opaque token of one consistent committed state; valid as long as the backend's data directory."""
 
 
-class StaleConfiguration(Exception):  # noqa: N818 - an answer that the services act on, never a refusal to clients
+class StaleConfiguration(Exception):
     """The tenant's configuration changed since the change set was computed; reload and decide again."""
 
 
@@ -80,7 +81,8 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
     """Which live entities of a model, in ascending id order.
 
-    At most one of `snapshot` and `at` (inclusive instant); neither means the latest committed state.
+    `at` is an inclusive instant; with a `snapshot` besides, what the snapshot sees of that instant. Neither means the
+    latest committed state.
     `narrowing` may leave out entities that certainly do not match; what comes back is a superset of the matches.
     """
 
@@ -206,7 +208,87 @@ class MessageStore(Protocol):
         ...
 
 
-class Storage(EntityStore, ConfigurationStore, MessageStore, Protocol):
+WorkKind = Literal["search", "expiry"]
+"""`search` runs a search job, `expiry` removes one."""
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that must be done to the row `id` of a tenant, found without asking every tenant."""
+
+    tenant: TenantId
+    kind: WorkKind
+    id: UUID
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """The right to act on a row until a moment. `holder` is one attempt of one worker, never used again."""
+
+    holder: UUID
+    until: datetime
+
+
+class SearchJobStore(Protocol):
+    """Asynchronous searches (contract: search 3).
+
+    What a method changes of a job and when the job's work is due are changed together, atomically.
+    """
+
+    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
+        """Store a running job that nobody holds; at `due_at` it is work that somebody should have taken."""
+        ...
+
+    async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None: ...
+
+    async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
+        """Take a running job whose lease, if it had one, has run out, and count the attempt; it starts empty again.
+
+        None when the job is held, has ended, or does not exist.
+        """
+        ...
+
+    async def advance_search_job(
+        self, tenant: TenantId, job_id: UUID, lease: Lease, *, examined: int, found: Sequence[UUID] = ()
+    ) -> bool:
+        """Append ids to the result and renew the lease; False, and nothing changes, when the lease is lost."""
+        ...
+
+    async def finish_search_job(
+        self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
+        error: str = "",
+    ) -> bool:  # fmt: skip
+        """End a job that `holder` still holds, and have it removed at `due_at`; False, and nothing changes, if not."""
+        ...
+
+    async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
+        """End a running job, whoever holds it; False, and nothing changes, when it does not run."""
+        ...
+
+    def search_page(
+        self, tenant: TenantId, job: SearchJob, *, first: int, count: int
+    ) -> AsyncIterator[Sequence[Version]]:
+        """Entities number `first` (from 0) and after of a successful job's result, in batches, as the job saw them.
+
+        Entities that can no longer be read are left out.
+        """
+        ...
+
+    async def remove_search_job(self, tenant: TenantId, job_id: UUID) -> None:
+        """Remove a job with its result and its work; an absent one is fine."""
+        ...
+
+    async def take_due_work(self, kind: WorkKind, *, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
+        """The work of all tenants that is due, earliest first; it is next due at `again_at` unless it gets done.
+
+        Askers at the same time get different work.
+        """
+        ...
+
+    async def drop_work(self, work: Work) -> None:
+        """Forget work whose tenant or row is gone."""
+        ...
+
+
+class Storage(EntityStore, ConfigurationStore, MessageStore, SearchJobStore, Protocol):
     """One backend: everything a tenant's data plane needs of it."""
 
     async def open(self) -> None: ...

@@ -157,7 +157,7 @@ def _part(field: SortField) -> SortKeyFunction:
     if not field.key.descending:
         wrap: Callable[[Any], Any] = _same
     else:
-        wrap = _Descending if field.compares is SortClass.TEXT else _negative
+        wrap = Descending if field.compares is SortClass.TEXT else _negative
 
     def part(document: Json, meta: Meta) -> SortTuple:
         value = value_of(document, meta)
@@ -212,7 +212,7 @@ def _negative(value: float) -> float:
 
 
 @total_ordering
-class _Descending:
+class Descending:
     """A text that sorts before smaller ones."""
 
     __slots__ = ("text",)
@@ -221,9 +221,9 @@ class _Descending:
         self.text = text
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Descending) and self.text == other.text
+        return isinstance(other, Descending) and self.text == other.text
 
-    def __lt__(self, other: _Descending) -> bool:
+    def __lt__(self, other: Descending) -> bool:
         return other.text < self.text
 
     def __hash__(self) -> int:

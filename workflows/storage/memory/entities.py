@@ -38,12 +38,11 @@ class Entities:
     # --- reads --------------------------------------------------------------------------------------------------
 
     def read(self, entity_ids: Iterable[UUID], snapshot: Snapshot | None) -> dict[UUID, Version]:
-        found = {entity_id: self._seen(entity_id, snapshot) for entity_id in entity_ids}
+        found = {entity_id: self.seen(entity_id, snapshot) for entity_id in entity_ids}
         return {entity_id: version for entity_id, version in found.items() if version}
 
     def read_as_of(self, entity_id: UUID, at: datetime) -> Version | None:
-        history = self._histories.get(entity_id, ())
-        return _newest_live(entry for entry in history if entry.version.updated_at <= at)
+        return self.seen(entity_id, None, at)
 
     def read_written_by(self, entity_id: UUID, transaction_id: UUID) -> Version | None:
         history = self._histories.get(entity_id, ())
@@ -56,11 +55,9 @@ class Entities:
 
     def scan(self, scan: Scan) -> Sequence[Version]:
         """All that the scan asks for; the narrowing is not used, which is a superset too."""
-        if scan.snapshot is not None and scan.at is not None:
-            raise ValueError("a scan is at a snapshot or at an instant, not both")
         found: list[Version] = []
         for entity_id in sorted(self._of_model.get(scan.model, ())):
-            version = self.read_as_of(entity_id, scan.at) if scan.at else self._seen(entity_id, scan.snapshot)
+            version = self.seen(entity_id, scan.snapshot, scan.at)
             if version:
                 found.append(version)
         end = None if scan.limit is None else scan.offset + scan.limit
@@ -71,7 +68,7 @@ class Entities:
         return sum(count.count for count in self.count_by_state(model))
 
     def count_by_state(self, model: ModelKey | None) -> Sequence[StateCount]:
-        newest = (self._seen(entity_id, None) for entity_id in self._histories)
+        newest = (self.seen(entity_id, None) for entity_id in self._histories)
         live = (version for version in newest if version and model in (None, version.model))
         counts = Counter((version.model, version.state) for version in live)
         return [StateCount(key, state, count) for (key, state), count in counts.items()]
@@ -119,12 +116,14 @@ class Entities:
 
     def _live_number(self, entity_id: UUID) -> int:
         """The number of the live version; 0 for an entity that never was or is deleted."""
-        version = self._seen(entity_id, None)
+        version = self.seen(entity_id, None)
         return version.number if version else 0
 
-    def _seen(self, entity_id: UUID, snapshot: Snapshot | None) -> Version | None:
+    def seen(self, entity_id: UUID, snapshot: Snapshot | None, at: datetime | None = None) -> Version | None:
+        """The live version as a snapshot (None: the latest state) sees it, of an instant (None: now)."""
         seen = self._sequence if snapshot is None else int(snapshot)
-        return _newest_live(entry for entry in self._histories.get(entity_id, ()) if entry.sequence <= seen)
+        history = (entry for entry in self._histories.get(entity_id, ()) if entry.sequence <= seen)
+        return _newest_live(entry for entry in history if at is None or entry.version.updated_at <= at)
 
 
 def _newest_live(history: Iterable[_Committed]) -> Version | None:

@@ -14,18 +14,23 @@ from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.schema.model import Model
+from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.storage.base import (
     ChangeSet,
+    Lease,
     Message,
     ModelChange,
     Scan,
     Snapshot,
     StateCount,
     StoredModel,
+    Work,
+    WorkKind,
 )
 from workflows.storage.memory.configuration import Configuration
 from workflows.storage.memory.entities import Entities
+from workflows.storage.memory.jobs import Agenda, SearchJobs
 from workflows.storage.memory.messages import Messages
 from workflows.storage.memory.timers import Timers
 
@@ -36,7 +41,8 @@ _BATCH = 256
 class _Tenant:
     """All that one tenant owns; nothing in it can reach another."""
 
-    def __init__(self) -> None:
+    def __init__(self, tenant: TenantId, agenda: Agenda) -> None:
+        self.jobs = SearchJobs(tenant, agenda)
         self.entities = Entities()
         self.configuration = Configuration()
         self.messages = Messages()
@@ -58,6 +64,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._tenants: dict[TenantId, _Tenant] = {}
+        self._agenda = Agenda()
         self._is_open = False
 
     async def open(self) -> None:
@@ -138,7 +145,55 @@ class MemoryStorage:
     async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
         return self._of(tenant).messages.delete(message_ids)
 
+    # --- asynchronous searches ----------------------------------------------------------------------------------
+
+    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
+        self._of(tenant).jobs.add(job, due_at)
+
+    async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None:
+        return self._of(tenant).jobs.get(job_id)
+
+    async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
+        return self._of(tenant).jobs.hold(job_id, lease, now)
+
+    async def advance_search_job(
+        self, tenant: TenantId, job_id: UUID, lease: Lease, *, examined: int, found: Sequence[UUID] = ()
+    ) -> bool:
+        return self._of(tenant).jobs.advance(job_id, lease, examined, found)
+
+    async def finish_search_job(
+        self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
+        error: str = "",
+    ) -> bool:  # fmt: skip
+        return self._of(tenant).jobs.finish(job_id, holder, status, at, due_at, error)
+
+    async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
+        return self._of(tenant).jobs.cancel(job_id, at, due_at)
+
+    async def search_page(
+        self, tenant: TenantId, job: SearchJob, *, first: int, count: int
+    ) -> AsyncIterator[Sequence[Version]]:
+        owner = self._of(tenant)
+        ids = owner.jobs.page(job.id, first, count)
+        for start in range(0, len(ids), _BATCH):
+            seen = [
+                owner.entities.seen(entity_id, Snapshot(job.snapshot), job.at)
+                for entity_id in ids[start : start + _BATCH]
+            ]
+            yield [version for version in seen if version]
+
+    async def remove_search_job(self, tenant: TenantId, job_id: UUID) -> None:
+        self._of(tenant).jobs.remove(job_id)
+
+    async def take_due_work(self, kind: WorkKind, *, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
+        return self._agenda.take(kind, now, again_at, limit)
+
+    async def drop_work(self, work: Work) -> None:
+        self._agenda.drop(work.tenant, work.id)
+
     def _of(self, tenant: TenantId) -> _Tenant:
         if not self._is_open:
             raise StorageUnavailable
-        return self._tenants.setdefault(tenant, _Tenant())
+        if tenant not in self._tenants:
+            self._tenants[tenant] = _Tenant(tenant, self._agenda)
+        return self._tenants[tenant]
