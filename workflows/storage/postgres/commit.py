@@ -33,6 +33,8 @@ _UNCONFIRMED = "commit could not be confirmed"
 _CONFIRMATION_SECONDS = 1.0
 _CONFIRMATION_PAUSE_SECONDS = 0.1
 _ATTEMPTS = 5
+_WRITES_PER_SECOND = 2000
+"""What a busy database writes at least: a large change set gets this much more time."""
 
 _REFUSALS = {1: StaleConfiguration, 2: Conflict, 3: UniqueViolation}
 _REJECTIONS = (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError, OverflowError)
@@ -118,13 +120,17 @@ class Commits:
         arguments = gather(changes, care)
         is_sent = False
         try:
-            async with self._pool.connection() as connection:
+            async with self._pool.connection(self._seconds(changes)) as connection:
                 is_sent = True
                 return _outcomes(changes, await self._run(connection, changes, arguments))
         except StorageUnavailable as error:
             if not is_sent:
                 raise
             return await self._confirm(changes, error)
+
+    def _seconds(self, changes: Sequence[ChangeSet]) -> float:
+        writes = sum(len(change.writes) for change in changes)
+        return self._pool.settings.timeout + max(0, writes - MAX_MEMBERS) / _WRITES_PER_SECOND
 
     async def _run(
         self, connection: Connection, changes: Sequence[ChangeSet], arguments: list[object]
