@@ -18,8 +18,8 @@ _MAX_IDS = 512
 """Ids that one statement reads for several callers; a single caller's are never split."""
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
-Question = tuple[Sequence[UUID], Snapshot | None, bool]
-"""Entity ids, the snapshot to read them at, and whether a fresh snapshot is asked for."""
+Question = tuple[Sequence[UUID], Snapshot | None, datetime | None, bool]
+"""Entity ids, the snapshot and the instant to read them at, and whether a fresh snapshot is asked for."""
 Found = tuple[Snapshot | None, dict[UUID, Version]]
 
 
@@ -44,37 +44,37 @@ class Reads:
             return {}
         if snapshot is not None:
             snapshots.text_of(snapshot, self._pool.system_identifier)  # raises Conflict for this caller alone
-        return (await self._batching.submit((entity_ids, snapshot, False)))[1]
+        return (await self._batching.submit((entity_ids, snapshot, None, False)))[1]
 
     async def begin(self, entity_ids: Sequence[UUID]) -> tuple[Snapshot, Mapping[UUID, Version]]:
-        token, found = await self._batching.submit((entity_ids, None, True))
+        token, found = await self._batching.submit((entity_ids, None, None, True))
         assert token is not None  # one was asked for
         return token, found
 
     async def _answer(self, questions: Sequence[Question]) -> Sequence[Found | BaseException]:
         cluster = self._pool.system_identifier
-        numbers: dict[tuple[UUID, str | None], int] = {}
+        numbers: dict[tuple[UUID, str | None, datetime | None], int] = {}
         wanted: list[list[int]] = []
-        for entity_ids, snapshot, _ in questions:
+        for entity_ids, snapshot, at, _ in questions:
             text = None if snapshot is None else snapshots.text_of(snapshot, cluster)
-            wanted.append([numbers.setdefault((entity_id, text), len(numbers) + 1) for entity_id in entity_ids])
-        begins = any(question[2] for question in questions)
+            wanted.append([numbers.setdefault((each, text, at), len(numbers) + 1) for each in entity_ids])
+        begins = any(question[3] for question in questions)
         found: dict[int, Version] = {}
         fresh: Snapshot | None = None
         sql = self._sql["begin" if begins else "read"]
-        for row in await self._pool.fetch(sql, [key[0] for key in numbers], [key[1] for key in numbers]):
+        columns = ([key[column] for key in numbers] for column in range(3))
+        for row in await self._pool.fetch(sql, *columns):
             if row[0]:
                 found[row[0]] = rows.version(row)
             else:
                 fresh = snapshots.token(cluster, row[2])
         return [
-            (fresh if question[2] else None, {v.entity_id: v for number in mine if (v := found.get(number))})
+            (fresh if question[3] else None, {v.entity_id: v for number in mine if (v := found.get(number))})
             for question, mine in zip(questions, wanted, strict=True)
         ]
 
     async def read_as_of(self, entity_id: UUID, at: datetime) -> Version | None:
-        found = await self._pool.fetch(self._sql["read_as_of"], entity_id, at)
-        return rows.version(found[0]) if found else None
+        return (await self._batching.submit(((entity_id,), None, at, False)))[1].get(entity_id)
 
     async def read_written_by(self, entity_id: UUID, transaction_id: UUID) -> Version | None:
         found = await self._pool.fetch(self._sql["read_written_by"], entity_id, transaction_id)

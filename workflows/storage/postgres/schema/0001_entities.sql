@@ -19,7 +19,7 @@ CREATE TABLE {schema}.entity_version (
     executor_id     text        NOT NULL COLLATE "C",
     executor_kind   text        NOT NULL COLLATE "C",
     document        text        COLLATE "C",
-    PRIMARY KEY (entity_id, version)
+    PRIMARY KEY (entity_id, valid_from)
 ) WITH (fillfactor = 90);
 COMMENT ON TABLE {schema}.entity_version IS 'Every version of every entity; the document is the text as it was written, null for a deletion';
 

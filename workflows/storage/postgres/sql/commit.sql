@@ -67,7 +67,7 @@ WITH current AS MATERIALIZED (
     FROM accepted a
     CROSS JOIN LATERAL (
         SELECT v.ctid AS place FROM {schema}.entity_version v
-        WHERE v.entity_id = a.entity_id AND v.version = a.expected
+        WHERE v.entity_id = a.entity_id AND v.valid_from = a.found_at
         LIMIT 1
     ) old
     WHERE a.expected > 0
@@ -155,6 +155,7 @@ FROM unnest($1::uuid[], $2::int[], $3::uuid[]) WITH ORDINALITY AS q(entity_id, v
 CROSS JOIN LATERAL (
     SELECT n.valid_from FROM {schema}.entity_version n
     WHERE n.entity_id = q.entity_id AND n.version = q.version AND n.transaction_id = q.transaction_id
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 

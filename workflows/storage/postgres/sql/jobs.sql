@@ -79,8 +79,8 @@ CROSS JOIN LATERAL (
     SELECT *
     FROM {schema}.entity_version n
     WHERE n.entity_id = q.entity_id AND pg_visible_in_snapshot(n.xid, $2::pg_snapshot)
-        AND ($3::timestamptz IS NULL OR n.valid_from <= $3)
-    ORDER BY n.version DESC
+        AND n.valid_from <= coalesce($3::timestamptz, 'infinity')
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 WHERE NOT v.deleted

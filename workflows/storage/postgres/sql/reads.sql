@@ -1,15 +1,17 @@
 -- name: read
--- The newest live version of each ($1 id, $2 snapshot or null for the latest committed state), numbered from 1.
+-- The newest live version of each ($1 id, $2 snapshot or null for what is committed, $3 instant or null for the latest),
+-- numbered from 1.
 SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
     v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
     v.deleted
-FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS q(entity_id, token, number)
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS q(entity_id, token, at, number)
 CROSS JOIN LATERAL (
     SELECT *
     FROM {schema}.entity_version n
     WHERE n.entity_id = q.entity_id
+        AND n.valid_from <= coalesce(q.at, 'infinity')
         AND (q.token IS NULL OR pg_visible_in_snapshot(n.xid, q.token::pg_snapshot))
-    ORDER BY n.version DESC
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 WHERE NOT v.deleted
@@ -23,25 +25,17 @@ UNION ALL
 SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
     v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
     v.deleted
-FROM unnest($1::uuid[], $2::text[]) WITH ORDINALITY AS q(entity_id, token, number)
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS q(entity_id, token, at, number)
 CROSS JOIN LATERAL (
     SELECT *
     FROM {schema}.entity_version n
     WHERE n.entity_id = q.entity_id
+        AND n.valid_from <= coalesce(q.at, 'infinity')
         AND (q.token IS NULL OR pg_visible_in_snapshot(n.xid, q.token::pg_snapshot))
-    ORDER BY n.version DESC
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 WHERE NOT v.deleted
-
--- name: read_as_of
-SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
-    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
-    v.deleted
-FROM {schema}.entity_version v
-WHERE v.entity_id = $1 AND v.valid_from <= $2 AND v.valid_to > $2 AND NOT v.deleted
-ORDER BY v.version DESC
-LIMIT 1
 
 -- name: read_written_by
 SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
@@ -49,7 +43,7 @@ SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.docu
     v.deleted
 FROM {schema}.entity_version v
 WHERE v.entity_id = $1 AND v.transaction_id = $2 AND NOT v.deleted
-ORDER BY v.version DESC
+ORDER BY v.valid_from DESC
 LIMIT 1
 
 -- name: history
@@ -58,7 +52,7 @@ SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, NULL::
     v.deleted
 FROM {schema}.entity_version v
 WHERE v.entity_id = $1 AND v.valid_from <= $2
-ORDER BY v.version DESC
+ORDER BY v.valid_from DESC
 LIMIT $3
 
 -- name: count_all

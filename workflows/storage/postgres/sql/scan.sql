@@ -11,7 +11,7 @@ UNION ALL
         v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id,
         v.executor_kind, v.deleted
     FROM (
-        SELECT h.entity_id, h.version
+        SELECT h.entity_id, h.valid_from
         FROM {schema}.head h
         WHERE h.model_id = $1 AND NOT h.deleted AND {narrowing}
         ORDER BY h.entity_id
@@ -19,7 +19,7 @@ UNION ALL
     ) page
     CROSS JOIN LATERAL (
         SELECT * FROM {schema}.entity_version n
-        WHERE n.entity_id = page.entity_id AND n.version = page.version
+        WHERE n.entity_id = page.entity_id AND n.valid_from = page.valid_from
         LIMIT 1
     ) v
     ORDER BY page.entity_id
@@ -34,7 +34,7 @@ FROM {schema}.head h
 CROSS JOIN LATERAL (
     SELECT * FROM {schema}.entity_version n
     WHERE n.entity_id = h.entity_id AND pg_visible_in_snapshot(n.xid, $5::pg_snapshot)
-    ORDER BY n.version DESC
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 WHERE h.model_id = $1 AND h.entity_id > $4 AND NOT v.deleted
@@ -51,7 +51,7 @@ FROM {schema}.head h
 CROSS JOIN LATERAL (
     SELECT * FROM {schema}.entity_version n
     WHERE n.entity_id = h.entity_id AND n.valid_from <= $6 AND pg_visible_in_snapshot(n.xid, $5::pg_snapshot)
-    ORDER BY n.version DESC
+    ORDER BY n.valid_from DESC
     LIMIT 1
 ) v
 WHERE h.model_id = $1 AND h.entity_id > $4 AND NOT v.deleted
