@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from cyoda.errors import BadRequest
+from cyoda.http.operation import Operation
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 
@@ -24,13 +25,14 @@ ANY_METHOD = "*"
 class Route:
     """One row of a route table; `template` is a path such as `/entity/{entityId}`, below the context path.
 
-    A public route is answered without authentication.
+    A public route is answered without authentication; `operation` is what the OpenAPI document says of it.
     """
 
     method: str
     template: str
     handler: Handler
     public: bool = False
+    operation: Operation | None = None
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
 
 from cyoda.clock import utc_text
+from cyoda.errors import EntityNotFound, StorageUnavailable
+from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_response
 from cyoda.principal import TenantId
+from workflows.api.wire import Json, Moment, Shape
 from workflows.core.audit import Event
 from workflows.core.entity import Version
 from workflows.services import audit
@@ -19,6 +26,46 @@ _FINER_THAN_MICROSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
+class AuditEvent(Shape, frozen=True, kw_only=True):
+    """A state machine's event or a change of an entity; which members it has depends on `auditEventType`."""
+
+    audit_event_type: Literal["StateMachine", "EntityChange"]
+    severity: str
+    utc_time: Moment
+    micros_time: int
+    entity_id: UUID
+    transaction_id: UUID
+    event_type: str = ""
+    state: str = ""
+    details: str = ""
+    data: Json = None
+    change_type: str = ""
+    system: bool = False
+    actor: dict[str, str] = {}
+
+
+class AuditPagination(Shape, frozen=True, kw_only=True):
+    has_next: bool
+    next_cursor: str = ""
+
+
+class AuditPage(Shape, frozen=True, kw_only=True):
+    items: list[AuditEvent]
+    pagination: AuditPagination
+
+
+@operation(
+    "Read the audit trail of an entity, newest first",
+    query("eventType", list[Literal["StateMachine", "EntityChange"]], "Repeatable; both kinds unless given."),
+    query("severity", str),
+    query("fromUtcTime", Moment, "The first moment."),
+    query("toUtcTime", Moment, "The last moment."),
+    query("transactionId", UUID, "Only what this transaction did."),
+    query("limit", Annotated[int, Meta(ge=1, le=1000)], "20 unless given."),
+    query("cursor", str, "`nextCursor` of the page before."),
+    answer=AuditPage,
+    errors=[EntityNotFound, StorageUnavailable],
+)
 async def search_audit(request: ApiRequest, platform: Platform) -> Response:
     entity_id = request.path_uuid("entityId")
     wanted = AuditFilter(
@@ -38,6 +85,9 @@ async def search_audit(request: ApiRequest, platform: Platform) -> Response:
     return json_response({"items": items, "pagination": pagination})
 
 
+@operation(
+    "Read how a transaction's workflow run ended", answer=AuditEvent, errors=[EntityNotFound, StorageUnavailable]
+)
 async def finished_event(request: ApiRequest, platform: Platform) -> Response:
     entity_id, transaction_id = request.path_uuid("entityId"), request.path_uuid("transactionId")
     entry = await audit.finished_event(request.principal, entity_id, transaction_id, platform=platform)

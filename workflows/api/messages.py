@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from cyoda.errors import BadRequest, InvalidParameter
+from uuid import UUID
+
+from cyoda.errors import BadRequest, EntityNotFound, InvalidParameter, PayloadTooLarge, StorageUnavailable
 from cyoda.http import binding
+from cyoda.http.operation import header, operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import DEFAULT_TIMEOUT_MS, limited_body
+from workflows.api.wire import Int32, Int64, Json, Shape
 from workflows.core.message import MessageHeader, all_ids, parse_id_texts
 from workflows.services import messages
 from workflows.services.platform import Platform
@@ -17,6 +21,44 @@ _DEFAULT_ENCODING = "UTF-8"
 _DEFAULT_TRANSACTION_SIZE = 1000
 
 
+class NewMessage(Shape, frozen=True, kw_only=True):
+    payload: Json
+    meta_data: dict[str, Json] = {}
+
+
+class CreatedMessage(Shape, frozen=True, kw_only=True):
+    entity_ids: list[UUID]
+    transaction_id: UUID
+
+
+class Message(Shape, frozen=True, kw_only=True):
+    """A message as it was sent; `content` is its payload."""
+
+    header: MessageHeader
+    meta_data: dict[str, Json]
+    content: Json
+
+
+class DeletedMessage(Shape, frozen=True, kw_only=True):
+    entity_ids: list[UUID]
+
+
+class DeletedMessages(Shape, frozen=True, kw_only=True):
+    """The ids as they were given; null for a null body."""
+
+    entity_ids: list[str] | None
+    success: bool
+
+
+@operation(
+    "Send a message",
+    header("Content-Encoding", str, "Kept with the message; `UTF-8` unless given."),
+    *(header(name, str) for name in ("X-Message-ID", "X-User-ID", "X-Recipient", "X-Reply-To", "X-Correlation-ID")),
+    query("transactionTimeoutMillis", Int64, "Checked for its type; has no effect."),
+    body=NewMessage,
+    answer=list[CreatedMessage],
+    errors=[PayloadTooLarge, StorageUnavailable],
+)
 async def create_message(request: ApiRequest, platform: Platform) -> Response:
     request.query_int64("transactionTimeoutMillis", DEFAULT_TIMEOUT_MS)
     header = _header(request)
@@ -25,17 +67,26 @@ async def create_message(request: ApiRequest, platform: Platform) -> Response:
     return json_response([{"entityIds": [str(message.id)], "transactionId": str(platform.new_id())}])
 
 
+@operation("Read a message", answer=Message, errors=[EntityNotFound, StorageUnavailable])
 async def get_message(request: ApiRequest, platform: Platform) -> Response:
     message = await messages.get_message(request.principal, request.path_uuid("messageId"), platform=platform)
     return json_bytes(b'{"header":%b,"metaData":%b,"content":%b}' % (message.header, message.metadata, message.payload))
 
 
+@operation("Delete a message", answer=DeletedMessage, errors=[EntityNotFound, StorageUnavailable])
 async def delete_message(request: ApiRequest, platform: Platform) -> Response:
     message_id = request.path_uuid("messageId")
     await messages.delete_message(request.principal, message_id, platform=platform)
     return json_response({"entityIds": [str(message_id)]})
 
 
+@operation(
+    "Delete messages; unknown ids are no fault",
+    query("transactionSize", Int32, "Checked for its type; has no effect."),
+    body=list[UUID],
+    answer=list[DeletedMessages],
+    errors=[PayloadTooLarge, StorageUnavailable],
+)
 async def delete_messages(request: ApiRequest, platform: Platform) -> Response:
     request.query_int32("transactionSize", _DEFAULT_TRANSACTION_SIZE)
     texts = parse_id_texts(await limited_body(request, TOO_LARGE))

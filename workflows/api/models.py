@@ -2,7 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+from uuid import UUID
+
+from msgspec import Meta
+
 from cyoda.clock import utc_text
+from cyoda.errors import (
+    InvalidChangeLevel,
+    InvalidUniqueKeyDefinition,
+    ModelAlreadyLocked,
+    ModelAlreadyUnlocked,
+    ModelHasEntities,
+    ModelNotFound,
+    StorageUnavailable,
+)
+from cyoda.http.operation import JSON_TYPE, operation
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import (
@@ -12,27 +27,77 @@ from workflows.api.binding import (
     UNREADABLE_BODY,
     model_key,
 )
+from workflows.api.wire import XML_TYPE, Json, ModelKeyShape, Moment, Shape
 from workflows.core.entity import ModelKey
 from workflows.services import models
 from workflows.services.platform import Platform
 
+LockState = Literal["LOCKED", "UNLOCKED"]
 
+
+class EntityModel(Shape, frozen=True, kw_only=True):
+    """A model in the list; the id is the same for every tenant."""
+
+    id: UUID
+    model_name: str
+    model_version: int
+    current_state: LockState
+    model_update_date: Moment
+
+
+class ActionResult(Shape, frozen=True, kw_only=True):
+    """What was done to a model."""
+
+    success: bool
+    message: str
+    model_id: UUID
+    model_key: ModelKeyShape
+
+
+class UniqueKeyShape(Shape, frozen=True, kw_only=True):
+    """Fields (`$.a.b`) whose joint value may occur once among a model's live entities."""
+
+    id: str
+    fields: Annotated[list[str], Meta(min_length=1)]
+
+
+class UniqueKeys(Shape, frozen=True, kw_only=True):
+    """The whole list of a model's unique keys; an empty one clears it."""
+
+    unique_keys: list[UniqueKeyShape]
+
+
+class ModelExport(Shape, frozen=True, kw_only=True):
+    """A model as a map of paths to types (SIMPLE_VIEW) or a JSON Schema fragment (JSON_SCHEMA)."""
+
+    current_state: LockState
+    model: dict[str, Json]
+    unique_keys: list[UniqueKeyShape] = []
+
+
+@operation("List the models", answer=list[EntityModel], errors=[StorageUnavailable])
 async def list_models(request: ApiRequest, platform: Platform) -> Response:
     found = await models.list_models(request.principal, platform=platform)
     return json_response(
         [
-            {
-                "id": str(model.id),
-                "modelName": model.name,
-                "modelVersion": model.version,
-                "currentState": model.state,
-                "modelUpdateDate": utc_text(model.updated_at),
-            }
+            EntityModel(
+                id=model.id,
+                model_name=model.name,
+                model_version=model.version,
+                current_state="LOCKED" if model.locked else "UNLOCKED",
+                model_update_date=utc_text(model.updated_at),
+            )
             for model in found
         ]
     )
 
 
+@operation(
+    "Create a model from a sample, or widen an unlocked one",
+    body={JSON_TYPE: Json, XML_TYPE: str},
+    answer=UUID,
+    errors=[ModelAlreadyLocked, InvalidUniqueKeyDefinition, StorageUnavailable],
+)
 async def import_model(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     body = await request.body(BODY_LIMIT_BYTES, UNREADABLE_BODY)
@@ -40,9 +105,12 @@ async def import_model(request: ApiRequest, platform: Platform) -> Response:
     model = await models.import_model(
         request.principal, key, body, data_format=data_format, converter=converter, platform=platform
     )
-    return json_response(str(model.id))
+    return json_response(model.id)
 
 
+@operation(
+    "Export a model as SIMPLE_VIEW or JSON_SCHEMA", answer=ModelExport, errors=[ModelNotFound, StorageUnavailable]
+)
 async def export_model(request: ApiRequest, platform: Platform) -> Response:
     converter = request.values["converter"]
     return json_bytes(
@@ -50,6 +118,12 @@ async def export_model(request: ApiRequest, platform: Platform) -> Response:
     )
 
 
+@operation(
+    "Check a document against a model without storing it",
+    body=Json,
+    answer=ActionResult,
+    errors=[ModelNotFound, StorageUnavailable],
+)
 async def validate_document(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     body = await request.body(BODY_LIMIT_BYTES, UNPARSABLE_BODY)
@@ -59,30 +133,56 @@ async def validate_document(request: ApiRequest, platform: Platform) -> Response
     return _action_result(key, "Validation passed")
 
 
+@operation(
+    "Lock a model, so that entities can be created",
+    answer=ActionResult,
+    errors=[ModelNotFound, ModelAlreadyLocked, StorageUnavailable],
+)
 async def lock_model(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     await models.lock_model(request.principal, key, platform=platform)
     return _action_result(key, f"Model {key} locked")
 
 
+@operation(
+    "Unlock a model without entities, so that it takes samples again",
+    answer=ActionResult,
+    errors=[ModelNotFound, ModelAlreadyUnlocked, ModelHasEntities, StorageUnavailable],
+)
 async def unlock_model(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     await models.unlock_model(request.principal, key, platform=platform)
     return _action_result(key, f"Model {key} unlocked")
 
 
+@operation(
+    "Delete an unlocked model without entities",
+    answer=ActionResult,
+    errors=[ModelNotFound, ModelAlreadyLocked, ModelHasEntities, StorageUnavailable],
+)
 async def delete_model(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     await models.delete_model(request.principal, key, platform=platform)
     return _action_result(key, f"model {key} deleted")
 
 
+@operation(
+    "Say how far entities may widen a model: ARRAY_LENGTH, ARRAY_ELEMENTS, TYPE or STRUCTURAL",
+    answer=ActionResult,
+    errors=[ModelNotFound, InvalidChangeLevel, StorageUnavailable],
+)
 async def set_change_level(request: ApiRequest, platform: Platform) -> Response:
     key, level = model_key(request), request.values["changeLevel"]
     await models.set_change_level(request.principal, key, level, platform=platform)
     return _action_result(key, f"model {key} now at change level {level}")
 
 
+@operation(
+    "Declare the composite unique keys of an unlocked model",
+    body=UniqueKeys,
+    answer=ActionResult,
+    errors=[ModelNotFound, ModelAlreadyLocked, InvalidUniqueKeyDefinition, StorageUnavailable],
+)
 async def set_unique_keys(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     body = await request.body(UNIQUE_KEYS_LIMIT_BYTES, UNPARSABLE_BODY)
@@ -92,10 +192,10 @@ async def set_unique_keys(request: ApiRequest, platform: Platform) -> Response:
 
 def _action_result(key: ModelKey, message: str, *, success: bool = True) -> Response:
     return json_response(
-        {
-            "success": success,
-            "message": message,
-            "modelId": str(key.id),
-            "modelKey": {"name": key.name, "version": key.version},
-        }
+        ActionResult(
+            success=success,
+            message=message,
+            model_id=key.id,
+            model_key=ModelKeyShape(name=key.name, version=key.version),
+        )
     )

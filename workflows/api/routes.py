@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from cyoda.errors import (
+    Forbidden,
+    TransactionExpired,
+    TransactionNodeUnavailable,
+    TransactionNotFound,
+    Unauthorized,
+)
+from cyoda.http.operation import Operation, header, operation_of
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Handler, Route
-from workflows.api import audit, entities, entity_reads, messages, models, search, statistics, workflows
+from workflows.api import audit, entities, entity_reads, legacy, messages, models, search, statistics, workflows
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
 
@@ -16,7 +24,6 @@ JoiningEndpoint = Callable[[ApiRequest, Platform, Transaction | None], Awaitable
 
 _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/model/", models.list_models),
-    ("GET", "/model", models.list_models),
     ("POST", "/model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}", models.import_model),
     ("GET", "/model/export/{converter}/{entityName}/{modelVersion}", models.export_model),
     ("POST", "/model/validate/{entityName}/{modelVersion}", models.validate_document),
@@ -57,13 +64,33 @@ _JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (
     ("POST", "/search/direct/{entityName}/{modelVersion}", search.search),
 )
 
+_LEGACY: tuple[tuple[str, str, JoiningEndpoint], ...] = (
+    ("POST", "/search/{entityName}/{modelVersion}", legacy.search_array),
+    ("PUT", "/platform-api/entity/transition", legacy.fire_transition),
+)
 
-def data_plane_routes(platform: Platform) -> list[Route]:
-    """Every route of the data plane, bound to a node's platform."""
+_TX_TOKEN = header("X-Tx-Token", str, "Join the open transaction of the callout that carried this token.")
+_TX_ERRORS = (Unauthorized, Forbidden, TransactionNotFound, TransactionExpired, TransactionNodeUnavailable)
+
+
+def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> list[Route]:
+    """Every route of the data plane, bound to a node's platform; `legacy_aliases` adds the paths of older clients."""
     return [
-        *(Route(method, template, _plain(endpoint, platform)) for method, template, endpoint in _PLAIN),
-        *(Route(method, template, _joining(endpoint, platform)) for method, template, endpoint in _JOINING),
+        *(
+            Route(method, template, _plain(endpoint, platform), operation=operation_of(endpoint))
+            for method, template, endpoint in _PLAIN
+        ),
+        Route("GET", "/model", _plain(models.list_models, platform)),
+        *(
+            Route(method, template, _joining(endpoint, platform), operation=_joining_operation(endpoint))
+            for method, template, endpoint in (*_JOINING, *(_LEGACY if legacy_aliases else ()))
+        ),
     ]
+
+
+def _joining_operation(endpoint: JoiningEndpoint) -> Operation | None:
+    operation = operation_of(endpoint)
+    return None if operation is None else operation.extended((_TX_TOKEN,), _TX_ERRORS)
 
 
 def _plain(endpoint: Endpoint, platform: Platform) -> Handler:

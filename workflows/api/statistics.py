@@ -4,21 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cyoda.errors import ModelNotFound, StorageUnavailable
+from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_response
 from workflows.api.binding import model_key
+from workflows.api.wire import Moment, Shape
 from workflows.core.entity import ModelKey
 from workflows.services import statistics
 from workflows.services.platform import Platform
 from workflows.storage.base import StateCount
 
+_AT = query("pointInTime", Moment, "Checked for its form; has no effect.")
+_STATES = query("states", list[str], "Only these states; repeatable, at most 1000.")
 
+
+class ModelCount(Shape, frozen=True, kw_only=True):
+    model_name: str
+    model_version: int
+    count: int
+
+
+class StateCountShape(Shape, frozen=True, kw_only=True):
+    model_name: str
+    model_version: int
+    state: str
+    count: int
+
+
+@operation("Count the entities of every model", _AT, answer=list[ModelCount], errors=[StorageUnavailable])
 async def count_entities(request: ApiRequest, platform: Platform) -> Response:
     request.query_time("pointInTime")
     counts = await statistics.count_entities(request.principal, platform=platform)
     return json_response([_model_count(key, count) for key, count in counts])
 
 
+@operation("Count the entities of a model", _AT, answer=ModelCount, errors=[ModelNotFound, StorageUnavailable])
 async def count_entities_of(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     request.query_time("pointInTime")
@@ -27,12 +48,26 @@ async def count_entities_of(request: ApiRequest, platform: Platform) -> Response
     )
 
 
+@operation(
+    "Count the entities of every model by state",
+    _STATES,
+    _AT,
+    answer=list[StateCountShape],
+    errors=[StorageUnavailable],
+)
 async def count_states(request: ApiRequest, platform: Platform) -> Response:
     request.query_time("pointInTime")
     states = request.query_list("states")
     return _state_counts(await statistics.count_states(request.principal, None, states=states, platform=platform))
 
 
+@operation(
+    "Count the entities of a model by state",
+    _STATES,
+    _AT,
+    answer=list[StateCountShape],
+    errors=[ModelNotFound, StorageUnavailable],
+)
 async def count_states_of(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     request.query_time("pointInTime")
@@ -40,14 +75,16 @@ async def count_states_of(request: ApiRequest, platform: Platform) -> Response:
     return _state_counts(await statistics.count_states(request.principal, key, states=states, platform=platform))
 
 
-def _model_count(key: ModelKey, count: int) -> dict[str, object]:
-    return {"modelName": key.name, "modelVersion": key.version, "count": count}
+def _model_count(key: ModelKey, count: int) -> ModelCount:
+    return ModelCount(model_name=key.name, model_version=key.version, count=count)
 
 
 def _state_counts(rows: Iterable[StateCount]) -> Response:
     return json_response(
         [
-            {"modelName": row.model.name, "modelVersion": row.model.version, "state": row.state, "count": row.count}
+            StateCountShape(
+                model_name=row.model.name, model_version=row.model.version, state=row.state, count=row.count
+            )
             for row in rows
         ]
     )
