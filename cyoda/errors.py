@@ -48,6 +48,8 @@ class CyodaError(Exception):
 
 
 class BadRequest(CyodaError):
+    """The request cannot be read: its body, a parameter, or a value that the operation does not take."""
+
     code, status = "BAD_REQUEST", 400
 
 
@@ -59,6 +61,8 @@ class InvalidParameter(BadRequest):
 
 
 class MissingParameter(BadRequest):
+    """A required query parameter is absent."""
+
     def __init__(self, parameter: str) -> None:
         super().__init__(f"missing required parameter '{parameter}'", {"parameter": parameter})
 
@@ -68,10 +72,14 @@ class BodyTooLarge(BadRequest):
 
 
 class PayloadTooLarge(CyodaError):
+    """The body is over the endpoint's limit, where that limit has a status of its own."""
+
     code, status = "BAD_REQUEST", 413
 
 
 class Unauthorized(CyodaError):
+    """No valid token came with the request, or the transaction token is not one of ours."""
+
     code, status = "UNAUTHORIZED", 401
 
     def __init__(self, message: str = "authentication failed") -> None:
@@ -79,65 +87,104 @@ class Unauthorized(CyodaError):
 
 
 class Forbidden(CyodaError):
+    """The caller is known and may not do this."""
+
     code, status = "FORBIDDEN", 403
 
 
 class UnsupportedMediaType(CyodaError):
+    """A patch of another format, or with another content type, than merge patch in JSON."""
+
     code, status = "UNSUPPORTED_MEDIA_TYPE", 415
 
 
 class PreconditionRequired(CyodaError):
+    """A patch without `If-Match`."""
+
     code, status = "PRECONDITION_REQUIRED", 428
 
 
 class NotImplementedHere(CyodaError):
+    """Known and not offered, JSON Patch for example."""
+
     code, status = "NOT_IMPLEMENTED", 501
 
 
 class FeatureDisabled(CyodaError):
+    """The installation has this switched off."""
+
     code, status = "FEATURE_DISABLED", 404
+
+
+class HelpTopicNotFound(CyodaError):
+    """There is no help page of this name; `/help` lists them."""
+
+    code, status = "HELP_TOPIC_NOT_FOUND", 404
+
+    def __init__(self, topic: str) -> None:
+        super().__init__(f"no help topic named {topic}")
 
 
 # --- models -----------------------------------------------------------------------------------------------------
 
 
 class ModelNotFound(CyodaError):
+    """The tenant has no model of this name and version."""
+
     code, status = "MODEL_NOT_FOUND", 404
 
 
 class ModelNotLocked(CyodaError):
+    """Entities can be created of locked models only: lock the model first."""
+
     code, status = "MODEL_NOT_LOCKED", 409
 
 
 class ModelAlreadyLocked(CyodaError):
+    """The model is locked and cannot be imported, changed, deleted or locked again."""
+
     code, status = "MODEL_ALREADY_LOCKED", 409
 
 
 class ModelAlreadyUnlocked(CyodaError):
+    """The model is not locked."""
+
     code, status = "MODEL_ALREADY_UNLOCKED", 409
 
 
 class ModelHasEntities(CyodaError):
+    """The model has live entities; delete them first."""
+
     code, status = "MODEL_HAS_ENTITIES", 409
 
 
 class IncompatibleType(CyodaError):
+    """A value's type does not fit the field; the properties name both."""
+
     code, status = "INCOMPATIBLE_TYPE", 400
 
 
 class PolymorphicSlot(CyodaError):
+    """A place holds an object, an array or a scalar, and the document has another of these there."""
+
     code, status = "POLYMORPHIC_SLOT", 400
 
 
 class InvalidChangeLevel(CyodaError):
+    """Not one of the four change levels."""
+
     code, status = "INVALID_CHANGE_LEVEL", 400
 
 
 class InvalidUniqueKey(CyodaError):
+    """A unique key is partly filled, or a value of it is a structure or a number out of bounds."""
+
     code, status = "INVALID_UNIQUE_KEY", 422
 
 
 class InvalidUniqueKeyDefinition(CyodaError):
+    """A unique key is declared over what is no scalar field, or a change of the schema would break one."""
+
     code, status = "INVALID_UNIQUE_KEY_DEFINITION", 422
 
 
@@ -145,10 +192,14 @@ class InvalidUniqueKeyDefinition(CyodaError):
 
 
 class EntityNotFound(CyodaError):
+    """The tenant has no such entity, or had none at that moment."""
+
     code, status = "ENTITY_NOT_FOUND", 404
 
 
 class EntityModified(CyodaError):
+    """The entity has changed since the version that `If-Match` names."""
+
     code, status = "ENTITY_MODIFIED", 412
 
     def __init__(self, entity_id: object, properties: Mapping[str, object] | None = None) -> None:
@@ -165,6 +216,8 @@ class Conflict(CyodaError):
 
 
 class UniqueViolation(CyodaError):
+    """Another entity holds the value of a composite unique key."""
+
     code, status = "UNIQUE_VIOLATION", 409
 
     def __init__(self) -> None:
@@ -172,6 +225,8 @@ class UniqueViolation(CyodaError):
 
 
 class TransactionExpired(CyodaError):
+    """The token of the transaction to join has run out."""
+
     code, status = "TRANSACTION_EXPIRED", 410
 
     def __init__(self) -> None:
@@ -179,6 +234,8 @@ class TransactionExpired(CyodaError):
 
 
 class TransactionNotFound(CyodaError):
+    """The transaction to join is unknown or finished."""
+
     code, status = "TRANSACTION_NOT_FOUND", 404
 
     def __init__(self) -> None:
@@ -186,6 +243,8 @@ class TransactionNotFound(CyodaError):
 
 
 class TransactionNodeUnavailable(CyodaError):
+    """The node that holds the transaction to join cannot be reached."""
+
     code, status = "TRANSACTION_NODE_UNAVAILABLE", 503
 
     def __init__(self) -> None:
@@ -196,18 +255,26 @@ class TransactionNodeUnavailable(CyodaError):
 
 
 class InvalidCondition(CyodaError):
+    """The search condition is malformed, or an operand of it cannot be used."""
+
     code, status = "INVALID_CONDITION", 400
 
 
 class InvalidFieldPath(CyodaError):
+    """The search condition names a field that the model does not have."""
+
     code, status = "INVALID_FIELD_PATH", 400
 
 
 class ConditionTypeMismatch(CyodaError):
+    """The operand fits none of the field's types."""
+
     code, status = "CONDITION_TYPE_MISMATCH", 400
 
 
 class SearchResultLimit(CyodaError):
+    """More entities match than `limit` allows; answers are whole or refused, never cut."""
+
     code, status = "SEARCH_RESULT_LIMIT", 400
 
     def __init__(self) -> None:
@@ -215,49 +282,152 @@ class SearchResultLimit(CyodaError):
 
 
 class ScanBudgetExhausted(CyodaError):
+    """Too many entities would have to be examined: narrow the condition, or use an indexed field."""
+
     code, status = "SCAN_BUDGET_EXHAUSTED", 400
+
+
+class SearchJobNotFound(CyodaError):
+    """The tenant has no such search job, or its results have expired."""
+
+    code, status = "SEARCH_JOB_NOT_FOUND", 404
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"search job not found: {job_id}")
+
+
+class SearchJobAlreadyTerminal(CyodaError):
+    """The search job has ended and cannot be cancelled."""
+
+    code, status = "SEARCH_JOB_ALREADY_TERMINAL", 400
+
+    def __init__(self, job_id: object, status: str) -> None:
+        super().__init__(
+            f"snapshot by id={job_id} is not running. current status={status}",
+            {"currentStatus": status, "snapshotId": str(job_id)},
+        )
+
+
+# --- grouped statistics -----------------------------------------------------------------------------------------
+
+
+class MalformedRequest(CyodaError):
+    """The body of a grouped query is not of its shape."""
+
+    code, status = "MALFORMED_REQUEST", 400
+
+
+class MissingGroupBy(CyodaError):
+    """A grouped query without `groupBy`."""
+
+    code, status = "MISSING_GROUP_BY", 400
+
+
+class InvalidGroupByPath(CyodaError):
+    """A path to group by is empty or leads into arrays."""
+
+    code, status = "INVALID_GROUP_BY_PATH", 400
+
+
+class DuplicateGroupBy(CyodaError):
+    """A path occurs twice in `groupBy`."""
+
+    code, status = "DUPLICATE_GROUP_BY", 400
+
+
+class InvalidAggregationOp(CyodaError):
+    """Not one of `sum`, `avg`, `min`, `max`, `stdev`."""
+
+    code, status = "INVALID_AGGREGATION_OP", 400
+
+
+class InvalidAggregationField(CyodaError):
+    """A field to aggregate is empty or leads into arrays."""
+
+    code, status = "INVALID_AGGREGATION_FIELD", 400
+
+
+class DuplicateAggregationAlias(CyodaError):
+    """Two aggregations have one name."""
+
+    code, status = "DUPLICATE_AGGREGATION_ALIAS", 400
+
+
+class InvalidLimit(CyodaError):
+    """The limit of a grouped query is out of range."""
+
+    code, status = "INVALID_LIMIT", 400
+
+
+class GroupCardinalityExceeded(CyodaError):
+    """A grouped query has more groups than the installation allows."""
+
+    code, status = "GROUP_CARDINALITY_EXCEEDED", 422
+
+    def __init__(self) -> None:
+        super().__init__("group cardinality exceeds the configured maximum")
 
 
 # --- workflows and compute --------------------------------------------------------------------------------------
 
 
 class WorkflowNotFound(CyodaError):
+    """The model has no workflows to export."""
+
     code, status = "WORKFLOW_NOT_FOUND", 404
 
 
 class ValidationFailed(CyodaError):
+    """A workflow to import contradicts itself."""
+
     code, status = "VALIDATION_FAILED", 400
 
 
 class WorkflowSchemaVersionUnsupported(CyodaError):
+    """A workflow to import is of a schema version that this server does not read."""
+
     code, status = "WORKFLOW_SCHEMA_VERSION_UNSUPPORTED", 400
 
 
 class TransitionNotFound(CyodaError):
+    """The entity's state has no such transition that could be fired by name."""
+
     code, status = "TRANSITION_NOT_FOUND", 400
 
 
 class WorkflowFailed(CyodaError):
+    """A processor or criterion failed, or the run went in circles; nothing is stored."""
+
     code, status = "WORKFLOW_FAILED", 400
 
 
 class ScheduleFunctionInvalidResult(CyodaError):
+    """A compute member answered with an unusable schedule."""
+
     code, status = "SCHEDULE_FUNCTION_INVALID_RESULT", 500
 
 
 class NoComputeMemberForTag(CyodaError):
+    """No compute member with a matching tag is connected."""
+
     code, status, retryable = "NO_COMPUTE_MEMBER_FOR_TAG", 503, True
 
 
 class ComputeMemberDisconnected(CyodaError):
+    """The compute member left before it answered."""
+
     code, status, retryable = "COMPUTE_MEMBER_DISCONNECTED", 503, True
 
 
 class DispatchTimeout(CyodaError):
+    """The compute member did not answer in time."""
+
     code, status, retryable = "DISPATCH_TIMEOUT", 503, True
 
 
 class DispatchForwardFailed(CyodaError):
+    """The node of the compute member could not be reached."""
+
     code, status, retryable = "DISPATCH_FORWARD_FAILED", 503, True
 
 
