@@ -9,6 +9,7 @@ from celery import Celery, signals
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cyoda.settings")
 
 from django.conf import settings  # the settings module must be named first
+from django.db import close_old_connections
 
 from cyoda.embedded.home import Home
 from cyoda.embedded.launch import die_with_parent
@@ -40,6 +41,8 @@ app.conf.update(
     # The next look replaces one that no worker took in time.
     beat_schedule={"drain outbox": {"task": "tenants.tasks.drain_outbox", "schedule": 1.0, "options": {"expires": 5}}},
 )
+# A thread keeps its database connection for many tasks; Celery's Django support knows only this spelling.
+app.conf["CELERY_DB_REUSE_MAX"] = 10_000
 app.autodiscover_tasks(["tenants", "workflows"])
 
 
@@ -47,3 +50,9 @@ app.autodiscover_tasks(["tenants", "workflows"])
 def _leave_with_the_worker(**_: object) -> None:
     """A pool process must not outlive a killed worker, which would run the task twice at once."""
     die_with_parent(os.getppid())
+
+
+@signals.task_prerun.connect
+def _renew_connections(**_: object) -> None:
+    """A connection that broke, or is too old, is not used for another task."""
+    close_old_connections()

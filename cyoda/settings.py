@@ -41,7 +41,7 @@ TENANT_APPS = ["workflows.apps.WorkflowsConfig"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Environment"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
-TENANT_SCHEMAS = "cyoda.stores.PostgresSchemas"
+TENANT_SCHEMAS = "cyoda.schemas.PostgresSchemas"
 PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.

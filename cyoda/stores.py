@@ -1,21 +1,12 @@
-"""The PostgreSQL backend as the rest of the installation needs it: for a node, and for provisioning."""
+"""The PostgreSQL backend as a node needs it."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
-
-from django.db import connection
-
 from cyoda.conf import Conf
-from cyoda.databases import current_url
 from workflows.storage.base import TenantDirectory
-from workflows.storage.postgres.pool import Connection, Pool, PoolSettings
+from workflows.storage.postgres.pool import Pool, PoolSettings
 from workflows.storage.postgres.store import PostgresStorage
-from workflows.storage.postgres.tenants import create_schema, drop_schema
-
-PROVISIONING_SECONDS = 15.0
-"""Below the lease of the steps that wait for it."""
+from workflows.storage.postgres.tenants import create_schema
 
 
 class NodeStores:
@@ -31,27 +22,3 @@ class NodeStores:
 
     def storage(self, tenants: TenantDirectory) -> PostgresStorage:
         return PostgresStorage(self._pool, tenants)
-
-
-class PostgresSchemas:
-    """Schemas for provisioning (tenants.provisioning.schemas.Schemas), in the database that Django uses."""
-
-    def create(self, schema: str) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {connection.ops.quote_name(schema)}")
-
-    def create_tables(self, schema: str) -> None:
-        asyncio.run(_alone(lambda own: create_schema(own, schema)))
-
-    def drop(self, schema: str) -> None:
-        asyncio.run(_alone(lambda own: drop_schema(own, schema)))
-
-
-async def _alone(act: Callable[[Connection], Awaitable[None]]) -> None:
-    pool = Pool(PoolSettings(url=current_url(), size=1, timeout=PROVISIONING_SECONDS))
-    await pool.open()
-    try:
-        async with pool.connection() as own:
-            await act(own)
-    finally:
-        await pool.close()

@@ -24,6 +24,9 @@ _SECRET_TEXT = re.compile(
     | (\w+://[^\s:/@]*:) [^\s@/]+ (?=@)                                       # the password in a URL
     """
 )
+_CHATTY_CLIENTS = ("asyncio", "kazoo", "grpc", "asyncpg", "urllib3", "httpx", "httpcore")
+_CHATTY_SERVERS = ("uvicorn", "celery.beat", "celery.worker.strategy", "celery.app.trace")
+"""A line for every second's look into the outbox, and more than one for every task."""
 _LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -64,7 +67,7 @@ def configure(conf: Conf) -> None:
     ]
     root.addHandler(handler)
     set_level(conf.platform.log_level)
-    for chatty in ("asyncio", "kazoo", "grpc", "asyncpg", "urllib3", "httpx", "httpcore", "uvicorn"):
+    for chatty in (*_CHATTY_SERVERS, *_CHATTY_CLIENTS):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -13,13 +13,13 @@ POLL_S = 0.1
 def watch_run(
     run: Provisioning, *, pause: Callable[[], None] = lambda: time.sleep(POLL_S)
 ) -> Iterator[ProvisioningStep]:
-    """Each step whenever its state or its error has changed, until the run is finished; the run is renewed."""
+    """Each step that was begun, whenever its row has changed, until the run is finished; the run is renewed."""
     seen: dict[int, tuple[str, str, int]] = {}
     while True:
         run.refresh_from_db()
-        for step in ProvisioningStep.objects.filter(run=run):
+        for step in ProvisioningStep.objects.filter(run=run, attempts__gt=0):
             shown = (step.state, step.error, step.attempts)
-            if seen.get(step.position, (ProvisioningStep.State.PENDING, "", 0)) != shown:
+            if seen.get(step.position) != shown:
                 seen[step.position] = shown
                 yield step
         if run.finished_at is not None:
