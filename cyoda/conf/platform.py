@@ -78,6 +78,9 @@ class Http:
         "Prefix of every API route; empty for none.",
         empty_is_value=True,
     )
+    legacy_aliases: bool = setting(
+        "CYODA_LEGACY_ALIASES", kind.boolean, True, "Serve the paths of older clients beside those of the API."
+    )
     allowed_hosts: tuple[str, ...] = setting(
         "CYODA_ALLOWED_HOSTS",
         kind.listed(),

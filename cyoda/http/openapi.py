@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from cyoda import __version__
 from cyoda.errors import BadRequest, CyodaError, ServerError, Unauthorized
 from cyoda.http.operation import Operation, Parameter
 from cyoda.http.problem import PROBLEM, TITLES
@@ -19,6 +20,10 @@ from cyoda.http.router import Route
 VERSION = "3.1.1"
 _REFERENCE = "#/components/schemas/{name}"
 _BEARER = "bearer"
+_DESCRIPTION = """Entities with a schema, a state machine and their full history.
+
+Refusals are problem documents with an `errorCode`; `GET /help` lists short pages about each part.
+"""
 
 Schema = dict[str, Any]
 PathTypes = Mapping[str, Any]
@@ -44,9 +49,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     ticket: str = ""
 
 
-def openapi_document(
-    routes: Iterable[Route], *, title: str, version: str, description: str, path_types: PathTypes
-) -> dict[str, Any]:
+def openapi_document(routes: Iterable[Route], *, path_types: PathTypes) -> dict[str, Any]:
     """The whole document without `servers`. Routes without an operation are left out."""
     described = [(route, route.operation) for route in routes if route.operation is not None]
     schemas = _Schemas(list(_types(described, path_types)))
@@ -57,7 +60,7 @@ def openapi_document(
         paths.setdefault(route.template, {})[route.method.lower()] = members.render(names.of(route, operation))
     return {
         "openapi": VERSION,
-        "info": {"title": title, "version": version, "description": description},
+        "info": {"title": "Cyoda", "version": __version__, "description": _DESCRIPTION},
         "security": [{_BEARER: []}],
         "tags": [{"name": tag} for tag in sorted({operation.tag for _, operation in described})],
         "paths": dict(sorted(paths.items())),

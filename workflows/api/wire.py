@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -34,12 +34,17 @@ Json = Any
 XML_TYPE = "application/xml"
 
 PATH_TYPES = {
+    "format": Literal["JSON", "XML"],
+    "dataFormat": Literal["JSON", "XML"],
+    "converter": Literal["SAMPLE_DATA", "SIMPLE_VIEW", "JSON_SCHEMA"],
+    "changeLevel": Literal["ARRAY_LENGTH", "ARRAY_ELEMENTS", "TYPE", "STRUCTURAL"],
+    "jobId": UUID,
     "modelVersion": Int32,
     "entityId": UUID,
     "messageId": UUID,
     "transactionId": UUID,
 }
-"""Path parameters that are no texts."""
+"""Path parameters that are not any text."""
 
 POINT_IN_TIME = query("pointInTime", Moment, "As of this moment (inclusive).")
 WRITE_OPTIONS = (

@@ -17,6 +17,7 @@ from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import BODY_LIMIT_BYTES, UNREADABLE_REQUEST_BODY, model_key
 from workflows.api.wire import Shape
 from workflows.core.fsm.document import Workflow
+from workflows.core.fsm.versions import SUPPORTED_VERSIONS
 from workflows.services import workflow_documents
 from workflows.services.platform import Platform
 
@@ -35,6 +36,17 @@ class WorkflowExport(Shape, frozen=True, kw_only=True):
     entity_name: str
     model_version: int
     workflows: list[Workflow]
+
+
+class SchemaMajor(Shape, frozen=True, kw_only=True):
+    major: int
+    min_minor: int
+    max_minor: int
+
+
+class SchemaVersions(Shape, frozen=True, kw_only=True):
+    current: str
+    supported: list[SchemaMajor]
 
 
 class Imported(Shape, frozen=True, kw_only=True):
@@ -62,3 +74,8 @@ async def import_workflows(request: ApiRequest, platform: Platform) -> Response:
 async def export_workflows(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     return json_bytes(await workflow_documents.export_workflows(request.principal, key, platform=platform))
+
+
+@operation("Tell which workflow schema versions can be imported", answer=SchemaVersions)
+async def schema_versions(_: ApiRequest) -> Response:
+    return json_response(SUPPORTED_VERSIONS)
