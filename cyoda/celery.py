@@ -39,7 +39,15 @@ app.conf.update(
     worker_send_task_events=False,
     timezone="UTC",
     # The next look replaces one that no worker took in time.
-    beat_schedule={"drain outbox": {"task": "tenants.tasks.drain_outbox", "schedule": 1.0, "options": {"expires": 5}}},
+    beat_schedule={
+        "drain outbox": {"task": "tenants.tasks.drain_outbox", "schedule": 1.0, "options": {"expires": 5}},
+        "find searches": {"task": "workflows.tasks.find_searches", "schedule": 2.0, "options": {"expires": 5}},
+        "remove expired searches": {
+            "task": "workflows.tasks.remove_expired",
+            "schedule": settings.CONF.search.reap_interval,
+            "options": {"expires": 60},
+        },
+    },
 )
 # A thread keeps its database connection for many tasks; Celery's Django support knows only this spelling.
 app.conf["CELERY_DB_REUSE_MAX"] = 10_000

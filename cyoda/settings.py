@@ -42,6 +42,7 @@ INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Environment"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 TENANT_SCHEMAS = "cyoda.schemas.PostgresSchemas"
+DATA_PLANE_WORKER = "cyoda.worker.worker"
 PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.
@@ -86,8 +87,7 @@ PASSWORD_HASHERS = [
 ]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # straight from the apps: nothing is collected before a start
 WHITENOISE_AUTOREFRESH = False
 
 _behind_tls = CONF.platform.environment == "production"

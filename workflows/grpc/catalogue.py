@@ -5,12 +5,12 @@ Some clients send reads where the contract has writes; any type of the right sha
 
 from __future__ import annotations
 
-from workflows.grpc import collections, entities, models, reads
+from workflows.grpc import collections, entities, models, reads, snapshots
 from workflows.grpc.routes import Frames
 from workflows.grpc.service import Rpc
 
-_ONE = entities.ROUTES | reads.ROUTES
-_MANY = collections.ROUTES | reads.FRAMES
+_ONE = entities.ROUTES | reads.ROUTES | snapshots.ROUTES
+_MANY = collections.ROUTES | reads.FRAMES | snapshots.FRAMES
 _WRITE = ("EntityTransactionResponse", entities.NOT_TRANSACTED)
 _READ = ("EntityResponse", reads.NO_ENTITY)
 

@@ -89,7 +89,7 @@ async def get_all(call: Call) -> AsyncIterator[Answer]:
 async def search_direct(call: Call) -> AsyncIterator[Answer]:
     request = payload(call, SearchRequest)
     condition = bytes(request.condition)
-    parse_condition(condition, _UnparsableCondition)
+    parse_condition(condition, UnparsableCondition)
     if request.limit is not None and request.limit < 1:
         raise BadRequest("invalid limit: must be at least 1")
     found = await search.search_direct(
@@ -154,7 +154,7 @@ def _change(version: Version) -> Body:
     }
 
 
-class _UnparsableCondition(CyodaError, InvalidPayload):
+class UnparsableCondition(CyodaError, InvalidPayload):
     """A condition that is no condition document is refused before anything is looked up."""
 
     code, status = "BAD_REQUEST", 400

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Protocol
 
 from cyoda.clock import Clock
 from cyoda.ids import IdSource
 from workflows.compute.gateway import ComputeGateway
 from workflows.services.configurations import Configurations
 from workflows.services.transactions import Transactions
-from workflows.storage.base import Storage
+from workflows.storage.base import Storage, Work
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +21,25 @@ class Limits:
     max_state_visits: int = 10
     max_sort_keys: int = 16
     scan_budget: int = 1_000_000
+    max_groups: int = 10_000
     workflow_version_strict: bool = False
+    search_ttl: timedelta = timedelta(hours=1)
+    """A finished search job is kept at least this long."""
+
+
+class Workers(Protocol):
+    """Who acts on work that no caller waits for. Its rows are stored; telling somebody only makes it sooner."""
+
+    def wake(self, platform: Platform, work: Work) -> None:
+        """Returns at once and never raises."""
+        ...
+
+
+class NoWorkers:
+    """Wakes nobody: a worker that looks for due work finds it."""
+
+    def wake(self, platform: Platform, work: Work) -> None:
+        pass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,3 +53,4 @@ class Platform:
     compute: ComputeGateway
     transactions: Transactions
     limits: Limits = Limits()
+    workers: Workers = field(default_factory=NoWorkers)

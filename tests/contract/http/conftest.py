@@ -18,6 +18,7 @@ from cyoda.conf import load
 from cyoda.http.request import Receive, Scope, Send
 from cyoda.runtime import Node, build_node
 from tenants.identity.keys import KeyPair, load_key_pair
+from workflows.services.background import OwnWorkers
 from workflows.storage.base import Storage
 from workflows.storage.memory.store import MemoryStorage
 from workflows.storage.postgres.pool import Pool, PoolSettings
@@ -75,6 +76,8 @@ async def node(
     node = build_node(load(identity | settings), storage, fallback=no_pages, clock=clock)
     await node.platform.storage.open()
     yield node
+    if isinstance(node.platform.workers, OwnWorkers):
+        await node.platform.workers.stop()
     await node.platform.storage.close()
 
 

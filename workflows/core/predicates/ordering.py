@@ -14,7 +14,7 @@ from uuid import UUID
 from cyoda.jsonio import Json
 
 from .lifecycle import Meta
-from .sort import SortField, Descending, sort_key
+from .sort import Descending, SortField, sort_key
 
 BytesKey = Callable[[Json, Meta, UUID], bytes]
 
