@@ -13,7 +13,7 @@ from workflows.services.platform import Platform
 from workflows.services.search_runs import run_search_job
 from workflows.storage.base import Work, WorkKind
 
-HANDED_OUT_FOR = timedelta(seconds=15)
+HANDED_OUT_FOR = timedelta(seconds=10)
 """Work that was handed out and is still due after this time is handed out again."""
 BATCH = 100
 LOOK_SECONDS = 2.0

@@ -30,7 +30,7 @@ from workflows.services.search import BUDGET_EXHAUSTED
 from workflows.services.search_jobs import removed_at
 from workflows.storage.base import Lease, Scan, Snapshot, Work
 
-LEASE = timedelta(seconds=15)
+LEASE = timedelta(seconds=10)
 RENEWALS_PER_LEASE = 3
 CHUNK = 1000
 """Ids that are stored together."""
