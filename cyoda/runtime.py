@@ -20,19 +20,25 @@ from cyoda.cluster.tokens import JoinTokens
 from cyoda.conf import Conf
 from cyoda.http.app import AsgiApp, HttpApp
 from cyoda.http.cors import Cors
+from cyoda.http.documentation import Documentation
+from cyoda.http.help import help_routes
 from cyoda.http.listener import HttpListener, Listening
+from cyoda.http.openapi import openapi_document
 from cyoda.http.problem import Problems
 from cyoda.ids import TimeIds
 from cyoda.telemetry.metrics import Metrics
 from cyoda.telemetry.probes import probes_app
+from cyoda.waking import CeleryWorkers
 from tenants.identity.service import Identity, identity_service
 from workflows.api.routes import data_plane_routes
+from workflows.api.wire import PATH_TYPES
 from workflows.compute.dispatcher import LocalDispatcher
 from workflows.compute.members import Registry
 from workflows.grpc.options import GrpcOptions, KeepAlive
 from workflows.grpc.server import GrpcServer
+from workflows.services.background import OwnWorkers
 from workflows.services.configurations import Configurations
-from workflows.services.platform import Limits, Platform
+from workflows.services.platform import Limits, Platform, Workers
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage
 
@@ -81,19 +87,38 @@ def build_node(
             max_state_visits=conf.engine.max_state_visits,
             max_sort_keys=conf.search.max_sort_keys,
             scan_budget=conf.search.scan_budget,
+            search_ttl=conf.search.snapshot_ttl,
+            max_groups=conf.search.stats_group_max,
         ),
+        workers=_workers(conf),
     )
     identity = identity or identity_service(conf, clock)
+    routes = [
+        *data_plane_routes(platform, legacy_aliases=conf.http.legacy_aliases),
+        *identity.routes,
+        *help_routes(),
+    ]
     api = HttpApp(
-        [*data_plane_routes(platform), *identity.routes],
+        routes,
         authenticator=identity.authenticator,
         context_path=conf.http.context_path,
         observe=metrics.observe_http,
-        fallback=fallback,
+        fallback=Documentation(
+            lambda: openapi_document(routes, path_types=PATH_TYPES),
+            context_path=conf.http.context_path,
+            fallback=fallback,
+        ),
         cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
     )
     return Node(conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api)
+
+
+def _workers(conf: Conf) -> Workers:
+    """With a broker the workers are elsewhere, else the node is its own."""
+    if conf.storage.broker_url is None:
+        return OwnWorkers(reap_interval=conf.search.reap_interval)
+    return CeleryWorkers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +137,9 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
     async with AsyncExitStack() as stack:
         await node.platform.storage.open()
         stack.push_async_callback(node.platform.storage.close)
+        if isinstance(node.platform.workers, OwnWorkers):
+            node.platform.workers.look(node.platform)
+            stack.push_async_callback(node.platform.workers.stop)
         grpc_server = GrpcServer(
             GrpcOptions(
                 host=conf.grpc.bind_address,
