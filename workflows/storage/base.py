@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NewType, Protocol
+from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
 
 import msgspec
@@ -94,6 +94,48 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
 
 
+class Aggregation(msgspec.Struct, frozen=True, kw_only=True):
+    """How to count what a scan finds. Its narrowing accepts nothing that does not match.
+
+    `group_by` and `fields` are member names from the document's root to the values that make a group's key, and to
+    the numbers that are sampled; no names in `group_by` mean the state. Entities `without` are left out.
+    """
+
+    scan: Scan
+    group_by: tuple[tuple[str, ...], ...]
+    fields: tuple[tuple[str, ...], ...]
+    without: tuple[UUID, ...] = ()
+    max_groups: int
+
+
+class Numbers(NamedTuple):
+    """The numbers at a field in a group, as doubles; `squares` are summed squared deviations from the mean."""
+
+    number: int
+    total: float
+    squares: float
+    low: float
+    high: float
+
+
+class CountedGroup(msgspec.Struct, frozen=True):
+    """`key` has the texts of the group's values, None for no scalar; `samples` one entry for each field."""
+
+    key: tuple[str | None, ...]
+    count: int
+    samples: tuple[Numbers, ...]
+
+
+class Aggregated(NamedTuple):
+    """Groups, one more than asked for when there are too many, and in batches the entities that are in none of them.
+
+    Among the latter may be entities that do not match, or are to be left out.
+    """
+
+    groups: Sequence[CountedGroup]
+    uncounted: AsyncIterator[Sequence[Version]]
+
+
 class StateCount(msgspec.Struct, frozen=True):
     model: ModelKey
     state: str
@@ -129,6 +171,10 @@ class EntityStore(Protocol):
 
     def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
         """Entities in batches, one consistent state throughout."""
+        ...
+
+    async def aggregate(self, tenant: TenantId, aggregation: Aggregation) -> Aggregated | None:
+        """Count by groups inside the backend, exactly; None when it cannot, and the caller has to scan."""
         ...
 
     async def count_by_state(self, tenant: TenantId, model: ModelKey | None = None) -> Sequence[StateCount]:

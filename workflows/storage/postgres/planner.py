@@ -46,6 +46,7 @@ class SqlCondition(NamedTuple):
 
 
 EVERYTHING = SqlCondition(_TRUE, ())
+LOSSY = SqlCondition("h.lossy", ())
 
 
 def condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition:
@@ -59,12 +60,27 @@ def condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition:
     return SqlCondition(f"(h.lossy OR {sql})", plan.parameters)
 
 
+def exact_condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition | None:
+    """What heads that are not lossy satisfy exactly when their entity matches; None when SQL cannot say it."""
+    if narrowing is None:
+        return EVERYTHING
+    plan = _Plan(first)
+    sql = plan.condition(narrowing)
+    if not narrowing.exact or plan.is_wider or len(plan.parameters) > _MAX_PARAMETERS:
+        return None
+    return SqlCondition(sql, plan.parameters)
+
+
 class _Plan:
-    """One translation; parameters are numbered as they are met."""
+    """One translation; parameters are numbered as they are met.
+
+    `is_wider` tells, for a narrowing that is exact, that something of it was left out.
+    """
 
     def __init__(self, first: int) -> None:
         self._first = first
         self.parameters: list[object] = []
+        self.is_wider = False
 
     def condition(self, node: Narrowing) -> str:
         match node:
@@ -116,6 +132,7 @@ class _Plan:
     def _lifecycle_text(self, node: LifecycleEquals) -> str:
         column = _TEXT_COLUMNS.get(node.field)
         if column is None:
+            self.is_wider = True
             return _TRUE
         if not _is_bindable(node.value):
             return _FALSE
@@ -124,12 +141,14 @@ class _Plan:
     def _lifecycle_times(self, node: LifecycleTimes) -> str:
         column = _TIME_COLUMNS.get(node.field)
         if column is None:
+            self.is_wider = True
             return _TRUE
         parts: list[str] = []
         if (start := _moment(node.from_ms)) is not None:
             parts.append(f"{column} >= {self._bind(start, 'timestamptz')}")
         if (end := _moment(node.until_ms)) is not None:
             parts.append(f"{column} < {self._bind(end, 'timestamptz')}")
+        self.is_wider |= len(parts) < (node.from_ms is not None) + (node.until_ms is not None)
         return "(" + " AND ".join(parts) + ")" if parts else _TRUE
 
     def _bind(self, value: object, type_name: str) -> str:

@@ -22,8 +22,12 @@ class Scans:
         self._pool = pool
         self._sql = sql
 
-    async def scan(self, scan: Scan) -> AsyncIterator[Sequence[Version]]:
-        """The matching versions in id order, in batches of at most BATCH; empty batches are left out."""
+    async def scan(self, scan: Scan, *, without_heads: bool = False) -> AsyncIterator[Sequence[Version]]:
+        """The matching versions in id order, in batches of at most BATCH; empty batches are left out.
+
+        `without_heads` leaves out those whose head has them as they are; it takes a scan at a snapshot.
+        """
+        narrowed = planner.LOSSY if without_heads else None
         missing, after, offset = scan.limit, None, scan.offset
         at_snapshot = None
         if scan.snapshot is not None:
@@ -32,7 +36,7 @@ class Scans:
             at_snapshot = (await self._fetch(self._sql["snapshot"]))[0][0]
         while missing is None or missing > 0:
             size = BATCH if missing is None else min(BATCH, missing)
-            found = await self._page(scan, at_snapshot, after, offset, size)
+            found = await self._page(scan, at_snapshot, after, offset, size, narrowed)
             if at_snapshot is None:  # the first page of the latest state says which state that is
                 at_snapshot = next(row[2] for row in found if row[0] == 0)
             page = [rows.version(row) for row in found if row[0]]
@@ -44,8 +48,9 @@ class Scans:
             after, offset = page[-1].entity_id, 0
 
     async def _page(
-        self, scan: Scan, at_snapshot: str | None, after: UUID | None, offset: int, size: int
-    ) -> Sequence[Row]:
+        self, scan: Scan, at_snapshot: str | None, after: UUID | None, offset: int, size: int,
+        narrowed: planner.SqlCondition | None,
+    ) -> Sequence[Row]:  # fmt: skip
         arguments: list[object] = [scan.model.id, offset, size]
         if at_snapshot is None:
             name = "scan_latest"
@@ -55,7 +60,7 @@ class Scans:
             if scan.at is not None:
                 name = "scan_instant"
                 arguments.append(scan.at)
-        condition = planner.condition(scan.narrowing, first=len(arguments) + 1)
+        condition = narrowed or planner.condition(scan.narrowing, first=len(arguments) + 1)
         sql = self._sql[name].replace("{narrowing}", condition.sql)
         return await self._fetch(sql, *arguments, *condition.parameters)
 

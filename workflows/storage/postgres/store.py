@@ -14,6 +14,8 @@ from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.storage.base import (
+    Aggregated,
+    Aggregation,
     ChangeSet,
     Lease,
     Message,
@@ -27,6 +29,7 @@ from workflows.storage.base import (
     WorkKind,
 )
 from workflows.storage.postgres import jobs
+from workflows.storage.postgres.aggregation import Aggregations
 from workflows.storage.postgres.commit import Commits
 from workflows.storage.postgres.configuration import Configuration
 from workflows.storage.postgres.messages import Messages
@@ -47,6 +50,7 @@ class _Tenant:
         sql = Statements(schema)
         self.reads = Reads(pool, sql)
         self.scans = Scans(pool, sql)
+        self.aggregations = Aggregations(pool, sql, self.scans)
         self.commits = Commits(pool, sql)
         self.records = Records(pool, sql)
         self.configuration = Configuration(pool, sql)
@@ -102,6 +106,9 @@ class PostgresStorage:
     async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
         async for batch in (await self._of(tenant)).scans.scan(scan):
             yield batch
+
+    async def aggregate(self, tenant: TenantId, aggregation: Aggregation) -> Aggregated | None:
+        return await (await self._of(tenant)).aggregations.aggregate(aggregation)
 
     async def count_by_state(self, tenant: TenantId, model: ModelKey | None = None) -> Sequence[StateCount]:
         return await (await self._of(tenant)).reads.count_by_state(model)

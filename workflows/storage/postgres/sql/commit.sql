@@ -50,6 +50,7 @@ WITH current AS MATERIALIZED (
     )
 ), accepted AS MATERIALIZED (
     SELECT w.*,
+        coalesce(w.document ~ '[:,\[]\s*(-?[0-9.]+[eE]|-0)', false) AS respelled,  -- exponents, negative zeros
         greatest(w.at, max(w.found_at) OVER (PARTITION BY w.member) + interval '1 microsecond') AS stamp
     FROM written w
     WHERE w.member <> ALL (ARRAY(SELECT member FROM refused))
@@ -79,17 +80,17 @@ WITH current AS MATERIALIZED (
 ), new_heads AS (
     INSERT INTO {schema}.head (
         entity_id, model_id, transaction_id, valid_from, created_at, version, model_version, deleted, lossy,
-        model_name, state, transition, document
+        respelled, model_name, state, transition, document
     )
     SELECT entity_id, model_id, transaction_id, stamp, stamp, 1, model_version, document IS NULL,
-        substitute IS NOT NULL, model_name, state, transition, coalesce(substitute, document)::jsonb
+        substitute IS NOT NULL, respelled, model_name, state, transition, coalesce(substitute, document)::jsonb
     FROM accepted
     WHERE expected = 0
 ), moved_heads AS (
     UPDATE {schema}.head h
     SET transaction_id = a.transaction_id, valid_from = a.stamp, xid = pg_current_xact_id(), version = a.expected + 1,
-        deleted = a.document IS NULL, lossy = a.substitute IS NOT NULL, state = a.state, transition = a.transition,
-        document = coalesce(a.substitute, a.document)::jsonb
+        deleted = a.document IS NULL, lossy = a.substitute IS NOT NULL, respelled = a.respelled, state = a.state,
+        transition = a.transition, document = coalesce(a.substitute, a.document)::jsonb
     FROM accepted a
     WHERE a.expected > 0 AND h.entity_id = a.entity_id AND h.entity_id = ANY($2::uuid[])
 ), freed AS (
