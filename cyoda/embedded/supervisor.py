@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cyoda.conf import Conf, load
+from cyoda.demo import member_command, member_environment, reachable
 from cyoda.embedded.credentials import environment
 from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
 from cyoda.embedded.launch import die_with_parent
@@ -40,6 +41,8 @@ class Child:
     name: str
     command: list[str]
     restarts: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What it is given beside the platform's environment."""
     process: subprocess.Popen[bytes] | None = None
     restart_at: float = 0.0
 
@@ -111,7 +114,8 @@ class Supervisor:
         environ[f"{variable}_FILE"] = str(file)
 
     def _start_child(self, child: Child) -> None:
-        child.process = spawn(child.command, log=self.home.log_path(child.name), env=self.environ, cwd=ROOT)
+        environ = dict(self.environ) | dict(child.environ)
+        child.process = spawn(child.command, log=self.home.log_path(child.name), env=environ, cwd=ROOT)
         if child not in self.children:
             self.children.append(child)
 
@@ -119,12 +123,16 @@ class Supervisor:
         celery = [sys.executable, "-m", "celery", "--app", "cyoda.celery"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
         schedule = str(self.home.folder("celery") / "schedule")
-        return [
+        children = [
             Child("worker", [*celery, "worker", "--pool", "threads", "--concurrency", "4", *quiet], restarts=True),
             Child(
                 "beat", [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"], restarts=True
             ),
         ]
+        if self.conf.iam.mode == "jwt":  # elsewhere its credentials mean nothing
+            movies = Child("movies", member_command(self.conf), restarts=True, environ=member_environment(self.conf))
+            children.append(movies)
+        return children
 
     def _look_after(self, child: Child) -> None:
         if child.process is None:
@@ -155,7 +163,7 @@ class Supervisor:
                 )
 
     def _wait_until_ready(self, node: Child) -> None:
-        probe = f"http://{_reachable(self.conf.admin.bind_address)}:{self.conf.admin.port}/readyz"
+        probe = f"http://{reachable(self.conf.admin.bind_address)}:{self.conf.admin.port}/readyz"
         deadline = time.monotonic() + _READY_PATIENCE_S
         while not _answers(probe):
             if node.process is None or node.process.poll() is not None:
@@ -165,11 +173,6 @@ class Supervisor:
                     f"The node is not ready after {_READY_PATIENCE_S:.0f} s:\n{tail(self.home.log_path(node.name))}"
                 )
             time.sleep(0.05)
-
-
-def _reachable(address: str) -> str:
-    """An address that a client on this machine can use for a listener's."""
-    return "127.0.0.1" if address in {"0.0.0.0", "::", ""} else address  # noqa: S104 - compared, not bound
 
 
 def _answers(url: str) -> bool:
@@ -182,13 +185,13 @@ def _answers(url: str) -> bool:
 
 def summary(conf: Conf, home: Home) -> str:
     """What a person needs after the start: addresses, login, client, a first call."""
-    base = f"http://{_reachable(conf.http.bind_address)}:{conf.http.port}"
+    base = f"http://{reachable(conf.http.bind_address)}:{conf.http.port}"
     api, client, secret = base + conf.http.context_path, conf.bootstrap.client_id, conf.bootstrap.client_secret
     return f"""
   API            {api}
-  gRPC           {_reachable(conf.grpc.bind_address)}:{conf.grpc.port}
+  gRPC           {reachable(conf.grpc.bind_address)}:{conf.grpc.port}
   Back office    {base}/admin/  (login {conf.platform.admin_user}, password {conf.platform.admin_password})
-  Metrics        http://{_reachable(conf.admin.bind_address)}:{conf.admin.port}/metrics
+  Metrics        http://{reachable(conf.admin.bind_address)}:{conf.admin.port}/metrics
   Client         {client}, secret {secret}  (tenant {conf.bootstrap.tenant_id})
   Data and logs  {home.path}
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             supervisor.start()
             use_database(supervisor.conf.storage.database_url or "")
             ensure_operator(supervisor.conf.platform)
-            if story and "story" in get_commands() and supervisor.run(["story"]) != 0:
+            if story and "story" in get_commands() and supervisor.run(["story", "--without-member"]) != 0:
                 self.stderr.write("The demo story did not finish; the platform runs without its records.")
             self.stdout.write(summary(supervisor.conf, supervisor.home))
             supervisor.watch()
