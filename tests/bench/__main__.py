@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import tempfile
@@ -114,15 +115,18 @@ def _measure_memory(pid: int, place: Place, requests: int, pool: Executor, proce
         *create_one(place.site, third), *read_one(place.site, third), *update(place.site, third),
     ]  # fmt: skip
     for count in (_WARMING_REQUESTS, requests):
-        run_load(pool, place.http_port, workloads, seconds=0, warm_s=0, requests=count)
+        load = run_load(pool, place.http_port, workloads, seconds=0, warm_s=0, requests=count)
+        if load.failures:
+            raise RuntimeError(f"requests of the memory test were refused: {load.failures} {load.example!r}")
         time.sleep(_SETTLE_S)
         process.warm_mb, process.after_mb = process.after_mb, resident_mb(pid)
-    process.requests = requests
+    process.requests = load.count
     print(f"memory after {requests:,} requests: {process.after_mb:.0f} MB, warm {process.warm_mb:.0f} MB", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:
     options = parse(arguments)
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")  # for the load processes: their streams end by force
     with tempfile.TemporaryDirectory(prefix="cyoda-bench-", ignore_cleanup_errors=True) as home:
         result = run(options, Path(home))
     print("\n" + table([row(figure) for figure in result.figures]))

@@ -20,7 +20,7 @@ from uuid import UUID
 import asyncpg
 import uvloop
 
-from cyoda.ids import TimeIds
+from cyoda.ids import TimeIds, model_id
 from tests.bench.dataset import document
 from tests.bench.load import Load
 from tests.bench.workloads import dumps
@@ -78,7 +78,7 @@ _READ = f"""
 _ROW = "SELECT * FROM {schema}.entity_version WHERE entity_id = $1 ORDER BY version DESC LIMIT 1"
 _SEARCH = """
     SELECT document FROM {schema}.head
-    WHERE model_name = 'catalogue' AND NOT deleted AND document->'segment' = to_jsonb($1::int)
+    WHERE model_id = $2 AND NOT deleted AND document->'segment' = to_jsonb($1::int)
 """
 
 Once = Callable[[int], Awaitable[None]]
@@ -175,7 +175,7 @@ async def _read(spec: DatabaseSpec) -> Load:
         await connections[caller].fetch(row, next(ids))
 
     async def one_search(caller: int) -> None:
-        await connections[caller].fetch(search, spec.segment)
+        await connections[caller].fetch(search, spec.segment, model_id("catalogue", 1))
 
     load = await _measure(spec, callers, {"select one": one, "select row": one_row}.get(spec.kind, one_search))
     for connection in connections:
