@@ -15,7 +15,18 @@ from cyoda.http.operation import Operation, header, operation_of
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Handler, Route
-from workflows.api import audit, entities, entity_reads, legacy, messages, models, search, statistics, workflows
+from workflows.api import (
+    audit,
+    entities,
+    entity_reads,
+    legacy,
+    messages,
+    models,
+    search,
+    search_jobs,
+    statistics,
+    workflows,
+)
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
 
@@ -45,6 +56,10 @@ _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/message/{messageId}", messages.get_message),
     ("DELETE", "/message/{messageId}", messages.delete_message),
     ("DELETE", "/message", messages.delete_messages),
+    ("POST", "/search/async/{entityName}/{modelVersion}", search_jobs.submit_search),
+    ("GET", "/search/async/{jobId}/status", search_jobs.search_status),
+    ("GET", "/search/async/{jobId}", search_jobs.search_results),
+    ("PUT", "/search/async/{jobId}/cancel", search_jobs.cancel_search),
     ("GET", "/audit/entity/{entityId}", audit.search_audit),
     ("GET", "/audit/entity/{entityId}/workflow/{transactionId}/finished", audit.finished_event),
 )
@@ -69,6 +84,13 @@ _LEGACY: tuple[tuple[str, str, JoiningEndpoint], ...] = (
     ("PUT", "/platform-api/entity/transition", legacy.fire_transition),
 )
 
+_LEGACY_PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
+    ("GET", "/search/snapshot/{jobId}/status", search_jobs.snapshot_status),
+    ("GET", "/search/snapshot/{jobId}", search_jobs.snapshot_results),
+    ("PUT", "/search/snapshot/{jobId}/cancel", search_jobs.cancel_snapshot),
+)
+_LEGACY_SUBMIT = "/search/snapshot/{entityName}/{modelVersion}"
+
 _TX_TOKEN = header("X-Tx-Token", str, "Join the open transaction of the callout that carried this token.")
 _TX_ERRORS = (Unauthorized, Forbidden, TransactionNotFound, TransactionExpired, TransactionNodeUnavailable)
 
@@ -78,9 +100,17 @@ def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> lis
     return [
         *(
             Route(method, template, _plain(endpoint, platform), operation=operation_of(endpoint))
-            for method, template, endpoint in _PLAIN
+            for method, template, endpoint in (*_PLAIN, *(_LEGACY_PLAIN if legacy_aliases else ()))
         ),
         Route("GET", "/model", _plain(models.list_models, platform)),
+        Route(
+            "GET",
+            "/help/workflows/schema-version/versions",
+            workflows.schema_versions,
+            public=True,
+            operation=operation_of(workflows.schema_versions),
+        ),
+        *([Route("POST", _LEGACY_SUBMIT, _plain(search_jobs.submit_search, platform))] if legacy_aliases else ()),
         *(
             Route(method, template, _joining(endpoint, platform), operation=_joining_operation(endpoint))
             for method, template, endpoint in (*_JOINING, *(_LEGACY if legacy_aliases else ()))
