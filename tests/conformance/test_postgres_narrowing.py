@@ -18,6 +18,7 @@ from workflows.core.predicates.narrowing import (
     And,
     EqualsBoolean,
     EqualsText,
+    Leaf,
     LifecycleEquals,
     LifecycleTimes,
     Narrowing,
@@ -25,6 +26,8 @@ from workflows.core.predicates.narrowing import (
     NumericRange,
     Or,
     PresentLeaf,
+    StartsWith,
+    TextRange,
 )
 from workflows.storage.base import Storage
 from workflows.storage.postgres.pool import Pool, PoolSettings
@@ -47,6 +50,10 @@ LEAVES: list[Narrowing] = [
     NumericRange(("a",), 1, 1), NumericRange(("a",), 1, None, low_inclusive=False),
     NumericRange(("a",), None, Decimal("1.5")),
     NumericRange(("a",), Decimal("-1e999999"), 0), NumericRange(("a",), 10**28, None), NumericRange(("a", "b"), 0, 5),
+    NumericRange(("a",), whole=True), NumericRange(("a",), 1, 2, whole=True),
+    *(StartsWith(path, text) for path, text in product(PATHS, ("", "x", "tr", "\0", "it's"))),
+    *(TextRange(("a",), *bounds) for bounds in product((None, "", "X", "x"), (None, "X", "x", "é", "true"))),
+    TextRange(("a",), "X", "x", False, False), TextRange(("a", "b"), "a"),
     LifecycleEquals("state", "NEW"), LifecycleEquals("state", "OTHER"),
     LifecycleTimes("creationDate", 1, None), LifecycleTimes("lastUpdateTime", None, 0),
 ]  # fmt: skip
@@ -70,7 +77,14 @@ def is_number(value: Json) -> bool:
 
 
 def within(node: NumericRange, value: Json) -> bool:
-    if not is_number(value):
+    if not is_number(value) or (node.whole and value != int(value)):
+        return False
+    low = node.low is None or value > node.low or (node.low_inclusive and value == node.low)
+    return low and (node.high is None or value < node.high or (node.high_inclusive and value == node.high))
+
+
+def between(node: TextRange, value: Json) -> bool:
+    if not isinstance(value, str):
         return False
     low = node.low is None or value > node.low or (node.low_inclusive and value == node.low)
     return low and (node.high is None or value < node.high or (node.high_inclusive and value == node.high))
@@ -78,7 +92,6 @@ def within(node: NumericRange, value: Json) -> bool:
 
 def accepts(node: Narrowing, version: Version) -> bool:
     """The meaning written at the nodes, word by word."""
-    document = version.document.value
     match node:
         case All() | Nothing():
             return isinstance(node, All)
@@ -94,16 +107,26 @@ def accepts(node: Narrowing, version: Version) -> bool:
             return (node.from_ms is None or millis >= node.from_ms) and (
                 node.until_ms is None or millis < node.until_ms
             )
-        case PresentLeaf(names):
-            return value_at(document, names) is not None
-        case AbsentLeaf(names):
-            return value_at(document, names) is None
-        case EqualsText(names, text):
-            return value_at(document, names) == text
-        case EqualsBoolean(names, wanted):
-            return value_at(document, names) is wanted
-        case NumericRange(names):
-            return within(node, value_at(document, names))
+        case _:
+            return accepts_value(node, value_at(version.document.value, node.names))
+
+
+def accepts_value(node: Leaf, value: Json) -> bool:
+    match node:
+        case PresentLeaf():
+            return value is not None
+        case AbsentLeaf():
+            return value is None
+        case EqualsText(_, text):
+            return value == text
+        case StartsWith(_, prefix):
+            return isinstance(value, str) and value.startswith(prefix)
+        case TextRange():
+            return between(node, value)
+        case EqualsBoolean(_, wanted):
+            return value is wanted
+        case NumericRange():
+            return within(node, value)
 
 
 @pytest.fixture

@@ -33,6 +33,7 @@ from workflows.core.predicates.narrowing import (
     And,
     EqualsBoolean,
     EqualsText,
+    Leaf,
     LifecycleEquals,
     LifecycleTimes,
     Narrowing,
@@ -40,6 +41,8 @@ from workflows.core.predicates.narrowing import (
     NumericRange,
     Or,
     PresentLeaf,
+    StartsWith,
+    TextRange,
     narrow,
 )
 from workflows.core.predicates.parsing import parse_condition
@@ -74,7 +77,7 @@ def accepts(node: Narrowing, value: Json, meta: Meta) -> bool:
             return accepts_leaf(node, found(value, node.names))
 
 
-def accepts_leaf(node: PresentLeaf | AbsentLeaf | EqualsText | EqualsBoolean | NumericRange, stored: Json) -> bool:
+def accepts_leaf(node: Leaf, stored: Json) -> bool:
     match node:
         case PresentLeaf():
             return stored is not None
@@ -84,8 +87,17 @@ def accepts_leaf(node: PresentLeaf | AbsentLeaf | EqualsText | EqualsBoolean | N
             return isinstance(stored, str) and stored == text
         case EqualsBoolean(_, wanted):
             return stored is wanted
-        case NumericRange(_, low, high, low_inclusive, high_inclusive):
+        case StartsWith(_, prefix):
+            return isinstance(stored, str) and stored.startswith(prefix)
+        case TextRange(_, low, high, low_inclusive, high_inclusive):
+            if not isinstance(stored, str):
+                return False
+            above = low is None or stored > low or (low_inclusive and stored == low)
+            return above and (high is None or stored < high or (high_inclusive and stored == high))
+        case NumericRange(_, low, high, low_inclusive, high_inclusive, whole):
             if isinstance(stored, bool) or not isinstance(stored, int | Decimal):
+                return False
+            if whole and abs(stored) < 10**50 and stored != int(stored):
                 return False
             above = low is None or stored > low or (low_inclusive and stored == low)
             below = high is None or stored < high or (high_inclusive and stored == high)
@@ -105,7 +117,24 @@ def found(value: Json, names: tuple[str, ...]) -> Json:
 NUMBERS = ["0", "1", "-1", "5", "5.0", "1.5", "2147483647", "2147483648", "9007199254740993", "1e2", "0.1", "1e300"]
 NUMBERS += ["12345678901234567890123", "1.50000000000000001", "-3000000000", "3.141592653589793238", "1e-400"]
 TEXTS = ["", "a", "abc", "5", "true", "2024", "2024-05", "2024-05-01", "10:00", "2024-05-01T00:00:00"]
-TEXTS += ["2024-05-01T10:00:00.0009Z", "2024-01-01", "0b6f3a1e-0000-1000-8000-000000000001", "é"]
+TEXTS += [
+    "2024-05-01T10:00:00.0009Z",
+    "2024-04-30T23:30-10:00",
+    "2024-05-01T9:00:00+02:00",
+    "0000",
+    "9999-12-31",
+    "9999-12-31T23:00:00Z",
+    "0000-01-01T00:00:00+01:00",
+    "2024-05-01T24",
+    "ab%",
+    "a_c",
+    "a\\%",
+    "a\nb",
+    "\U0010ffff",
+    "2024-01-01",
+    "0b6f3a1e-0000-1000-8000-000000000001",
+    "é",
+]
 
 scalars: st.SearchStrategy[Json] = st.one_of(
     st.sampled_from(NUMBERS).map(lambda text: int(text) if text.lstrip("-").isdigit() else Decimal(text)),
@@ -258,31 +287,56 @@ def test_any_bytes_are_refused_with_a_code_or_judged(body: bytes) -> None:
 # --- what a planner can rely on ---------------------------------------------------------------------------------
 
 SCHEMA = declared(
-    "$.i INTEGER, $.s STRING, $.f BOOLEAN, $.m INTEGER+STRING, $.d LOCAL_DATE, $.o.p DOUBLE, $.t[*] STRING"
+    "$.i INTEGER, $.s STRING, $.f BOOLEAN, $.m INTEGER+STRING, $.d LOCAL_DATE, $.o.p DOUBLE, $.t[*] STRING, "
+    "$.z ZONED_DATE_TIME, $.w LOCAL_DATE_TIME, $.h LOCAL_TIME"
 )
+
+
+def _whole(
+    low: Decimal | int = -(1 << 31), high: Decimal | int = (1 << 31) - 1, *, low_inclusive: bool = True,
+    high_inclusive: bool = True,
+) -> NumericRange:  # fmt: skip
+    """A range of INTEGER `$.i`, within what that type holds."""
+    return NumericRange(("i",), low, high, low_inclusive, high_inclusive, whole=True, exact=True)
 
 
 @pytest.mark.parametrize(
     ("short", "narrowing"),
     [
-        ("$.i EQUALS 5.0", NumericRange(("i",), 5, 5)),
-        ("$.i GREATER_THAN 12.5", NumericRange(("i",), low=12, low_inclusive=False)),
-        ("$.i GREATER_OR_EQUAL 7", NumericRange(("i",), low=7)),
-        ("$.i LESS_OR_EQUAL 7", NumericRange(("i",), high=7)),
-        ("$.i LESS_THAN 7", NumericRange(("i",), high=7, high_inclusive=False)),
+        ("$.i EQUALS 5.0", NumericRange(("i",), 5, 5, exact=True)),
+        ("$.i GREATER_THAN 12.5", _whole(low=12, low_inclusive=False)),
+        ("$.i GREATER_OR_EQUAL 7", _whole(low=7)),
+        ("$.i LESS_OR_EQUAL 7", _whole(high=7)),
+        ("$.i LESS_THAN 7", _whole(high=7, high_inclusive=False)),
         ("$.i NOT_EQUAL 7", NumericRange(("i",))),
-        ("$.i BETWEEN_INCLUSIVE [1, 2]", NumericRange(("i",), Decimal(1), Decimal(2))),
-        ("$.i LESS_THAN 3000000000", NumericRange(("i",))),
+        ("$.i BETWEEN_INCLUSIVE [1, 2]", _whole(Decimal(1), Decimal(2))),
+        ("$.i LESS_THAN 3000000000", _whole()),
+        ("$.o.p EQUALS 1.5", NumericRange(("o", "p"), Decimal("1.5"), Decimal("1.5"), exact=True)),
+        ("$.o.p EQUALS 3000000000", Nothing()),
+        ("$.o.p LESS_THAN 1.5", NumericRange(("o", "p"), high=Decimal("1.5"), high_inclusive=False)),
         ("$.i EQUALS 12.5", Nothing()),
-        ("$.i BETWEEN [1, 2]", NumericRange(("i",), Decimal(1), Decimal(2), False, False)),
+        ("$.i BETWEEN [1, 2]", _whole(Decimal(1), Decimal(2), low_inclusive=False, high_inclusive=False)),
         ("$.i CONTAINS 5", PresentLeaf(("i",))),
         ("$.i IS_NULL", AbsentLeaf(("i",))),
         ("$.o.p NOT_NULL", PresentLeaf(("o", "p"), exact=True)),
         ('$.s EQUALS "x"', EqualsText(("s",), "x")),
         ('$.s NOT_EQUAL "x"', PresentLeaf(("s",))),
         ("$.f NOT_EQUAL true", EqualsBoolean(("f",), False)),
-        ("$.m EQUALS 30", Or((NumericRange(("m",), 30, 30), EqualsText(("m",), "30")), exact=False)),
-        ('$.d EQUALS "2024"', PresentLeaf(("d",))),
+        ("$.m EQUALS 30", Or((NumericRange(("m",), 30, 30, exact=True), EqualsText(("m",), "30")), exact=True)),
+        ('$.s GREATER_THAN "x"', TextRange(("s",), low="x", low_inclusive=False, exact=True)),
+        ('$.s LESS_OR_EQUAL "x"', TextRange(("s",), high="x", exact=True)),
+        ('$.s BETWEEN ["a", "b"]', TextRange(("s",), "a", "b", False, False, exact=True)),
+        ('$.s STARTS_WITH "ab"', StartsWith(("s",), "ab")),
+        ('$.s LIKE "ab%c"', StartsWith(("s",), "ab", exact=False)),
+        ('$.s LIKE "a\\\\%b"', EqualsText(("s",), "a%b")),
+        ('$.s LIKE "%b"', StartsWith(("s",), "", exact=False)),
+        ('$.d EQUALS "2024"', EqualsText(("d",), "2024-01-01")),
+        ('$.d GREATER_THAN "2024-05-01"', TextRange(("d",), low="2024-05-01")),
+        ('$.d BETWEEN ["2024", "2025-02"]', TextRange(("d",), "2024-01-01", "2025-02-01")),
+        ('$.z EQUALS "2024-05-01T10:00:00Z"', TextRange(("z",), "2024-04-30", "2024-05-03")),
+        ('$.z LESS_THAN "2024-05-01T10:00:00Z"', TextRange(("z",), high="2024-05-03")),
+        ('$.w GREATER_OR_EQUAL "2024-05-01T10:00:00"', TextRange(("w",), low="2024-05-01")),
+        ('$.h EQUALS "10:00"', PresentLeaf(("h",))),
         ('$.t[*] EQUALS "x"', PresentLeaf(("t",))),
         ("$.t[*] IS_NULL", All()),
         ('array $.t ["x"]', PresentLeaf(("t",))),

@@ -20,9 +20,12 @@ from workflows.core.predicates.narrowing import (
     NumericRange,
     Or,
     PresentLeaf,
+    StartsWith,
+    TextRange,
 )
 from workflows.storage.postgres.planner import condition
 
+_ID = "0b6f3a1e-0000-1000-8000-000000000001"
 _STATE_B = LifecycleEquals("state", "B")
 
 
@@ -36,7 +39,9 @@ def test_nothing_to_narrow_by_is_true(narrowing: Narrowing | None) -> None:
     [
         (Nothing(), "false", []),
         (LifecycleEquals("state", "it's"), "(h.state = $4::text)", ["it's"]),
-        (LifecycleEquals("id", "x"), "(h.entity_id::text = $4::text)", ["x"]),
+        (LifecycleEquals("id", "x"), "false", []),
+        (LifecycleEquals("id", _ID), "(h.entity_id = $4::uuid)", [_ID]),
+        (LifecycleEquals("transactionId", _ID), "(h.transaction_id = $4::uuid)", [_ID]),
         (LifecycleEquals("state", "\0"), "false", []),
         (
             LifecycleTimes("creationDate", 0, 1500),
@@ -58,6 +63,31 @@ def test_nothing_to_narrow_by_is_true(narrowing: Narrowing | None) -> None:
                 " AND (h.document -> $4::text) < to_jsonb($6::numeric))"
             ),
             ["a", Decimal(1), Decimal("2.5")],
+        ),
+        (
+            TextRange(("a",), "x", "y", False, True),
+            (
+                "(jsonb_typeof(h.document -> $4::text) = 'string' AND ((h.document -> $4::text) #>> '{}') COLLATE \"C\""
+                " > $5::text AND ((h.document -> $4::text) #>> '{}') COLLATE \"C\" <= $6::text)"
+            ),
+            ["a", "x", "y"],
+        ),
+        (
+            StartsWith(("a",), "x"),
+            (
+                "(jsonb_typeof(h.document -> $4::text) = 'string'"
+                " AND starts_with((h.document -> $4::text) #>> '{}', $5::text))"
+            ),
+            ["a", "x"],
+        ),
+        (StartsWith(("a",), "\0"), "false", []),
+        (
+            NumericRange(("a",), whole=True),
+            (
+                "(jsonb_typeof(h.document -> $4::text) = 'number' AND CASE WHEN jsonb_typeof(h.document -> $4::text)"
+                " = 'number' THEN (h.document -> $4::text)::numeric % 1 = 0 END)"
+            ),
+            ["a"],
         ),
         (
             And((LifecycleEquals("state", "A"), Or((_STATE_B, EqualsText(("c",), "C")), True)), True),

@@ -7,14 +7,11 @@ replace any node by a wider one, and must then treat the whole as not exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
-
 from cyoda.errors import BadRequest, InvalidCondition
 from cyoda.jsonio import Json
 from workflows.core.schema.types import NO_TYPES, DataType, TypeSet
 
-from . import numbers, temporal
+from . import temporal
 from .condition import (
     COMPARISONS,
     RANGES,
@@ -26,126 +23,36 @@ from .condition import (
     Operator,
     Simple,
 )
-from .kernel import range_texts, time_bounds, value_tests
+from .kernel import time_bounds, value_tests
 from .lifecycle import TextField, TimeField
-from .numbers import NumericBranch
+from .narrowed import (
+    AbsentLeaf,
+    All,
+    And,
+    EqualsBoolean,
+    EqualsText,
+    Leaf,
+    LifecycleEquals,
+    LifecycleTimes,
+    Names,
+    Narrowing,
+    Nothing,
+    NumericRange,
+    Or,
+    PresentLeaf,
+    StartsWith,
+    TextRange,
+)
 from .operands import operand_text
 from .parsing import Refusal
 from .paths import FieldTypes, array_path, element_path, has_elements, steps
 from .validation import group_is_conjunction, leaf_operator, lifecycle_field
+from .value_narrowing import value_narrowings
 
-Names = tuple[str, ...]
-"""Member names from the document's root to a value; each container on the way must be an object."""
-
-
-@dataclass(frozen=True, slots=True)
-class All:
-    """Every entity."""
-
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing:
-    """No entity."""
-
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class And:
-    """Entities that every child accepts; never empty."""
-
-    children: tuple[Narrowing, ...]
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Or:
-    """Entities that some child accepts; never empty."""
-
-    children: tuple[Narrowing, ...]
-    exact: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleEquals:
-    """A lifecycle text (`state`, `transitionForLatestSave`, `transactionId`, `id`) equals `value`."""
-
-    field: str
-    value: str
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleTimes:
-    """`creationDate` or `lastUpdateTime` is set, at or after `from_ms` and before `until_ms` (epoch milliseconds)."""
-
-    field: str
-    from_ms: int | None
-    until_ms: int | None
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PresentLeaf:
-    """The value is neither absent nor JSON null."""
-
-    names: Names
-    exact: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class AbsentLeaf:
-    """The value is absent or JSON null."""
-
-    names: Names
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EqualsText:
-    """The value is the JSON string `text`."""
-
-    names: Names
-    text: str
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class EqualsBoolean:
-    """The value is the JSON boolean `value`."""
-
-    names: Names
-    value: bool
-    exact: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class NumericRange:
-    """The value is a JSON number between `low` and `high`, compared exactly; None is open, and both None any number."""
-
-    names: Names
-    low: Decimal | int | None = None
-    high: Decimal | int | None = None
-    low_inclusive: bool = True
-    high_inclusive: bool = True
-    exact: bool = False
-
-
-Narrowing = (
-    All
-    | Nothing
-    | And
-    | Or
-    | LifecycleEquals
-    | LifecycleTimes
-    | PresentLeaf
-    | AbsentLeaf
-    | EqualsText
-    | EqualsBoolean
-    | NumericRange
-)
+__all__ = [
+    "AbsentLeaf", "All", "And", "EqualsBoolean", "EqualsText", "Leaf", "LifecycleEquals", "LifecycleTimes", "Names",
+    "Narrowing", "Nothing", "NumericRange", "Or", "PresentLeaf", "StartsWith", "TextRange", "narrow",
+]  # fmt: skip
 
 
 def narrow(condition: Condition, fields: FieldTypes, refusal: Refusal = BadRequest) -> Narrowing:
@@ -257,50 +164,5 @@ def _simple(leaf: Simple, operator: Operator, types: TypeSet) -> Narrowing:
         return Nothing()  # the document itself reads as absent (contract: search 8.7)
     if operator is Operator.NOT_NULL:
         return PresentLeaf(names, exact=True)
-    tests = value_tests(operator, leaf.value, types)
-    if not tests:
-        return Nothing()
-    text = operand_text(leaf.value)
-    parts: list[Narrowing] = []
-    if int in tests:
-        parts.extend(_numbers(names, operator, leaf.value, types))
-    if str in tests:
-        parts.append(_text(names, operator, text, types))
-    if bool in tests:
-        wanted = (text == "true") is (operator is Operator.EQUALS)
-        parts.append(EqualsBoolean(names, wanted))
+    parts = value_narrowings(names, operator, leaf.value, types)
     return parts[0] if len(parts) == 1 else _disjunction(parts)
-
-
-def _text(names: Names, operator: Operator, text: str | None, types: TypeSet) -> Narrowing:
-    others = types & ~(DataType.STRING | numbers.NUMERIC_TYPES | DataType.BOOLEAN | DataType.NULL)
-    if operator is Operator.EQUALS and text is not None and not others:
-        return EqualsText(names, text)
-    return PresentLeaf(names)
-
-
-def _numbers(names: Names, operator: Operator, value: Json, types: TypeSet) -> list[Narrowing]:
-    if operator in RANGES:
-        texts = range_texts(value)
-        assert texts is not None  # a test for numbers exists
-        low, high = (numbers.number_of(text) for text in texts)
-        inclusive = operator is Operator.BETWEEN_INCLUSIVE
-        return [NumericRange(names, low, high, inclusive, inclusive)]
-    text = operand_text(value)
-    assert text is not None
-    return [_numeric_range(names, branch) for branch in numbers.numeric_branches(operator, text, types)]
-
-
-def _numeric_range(names: Names, branch: NumericBranch) -> Narrowing:
-    bound = branch.bound
-    if bound is None:
-        return NumericRange(names)
-    match branch.operator:
-        case Operator.EQUALS:
-            return NumericRange(names, bound, bound)
-        case Operator.GREATER_THAN | Operator.GREATER_OR_EQUAL:
-            return NumericRange(names, low=bound, low_inclusive=branch.operator is Operator.GREATER_OR_EQUAL)
-        case Operator.LESS_THAN | Operator.LESS_OR_EQUAL:
-            return NumericRange(names, high=bound, high_inclusive=branch.operator is Operator.LESS_OR_EQUAL)
-        case _:
-            return NumericRange(names)

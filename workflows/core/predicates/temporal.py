@@ -144,6 +144,19 @@ def _offset_ms(text: str) -> int:
     return (-minutes if text[0] == "-" else minutes) * 60_000
 
 
+def day_text(epoch_ms: int) -> str | None:
+    """The day of an instant in UTC as `yyyy-MM-dd`; None outside the years 0 to 9999, which no stored text leaves."""
+    days = epoch_ms // _DAY_MS + 719_468
+    era, of_era = divmod(days, 146_097)
+    of_era_year = (of_era - of_era // 1460 + of_era // 36_524 - of_era // 146_096) // 365
+    of_year = of_era - (365 * of_era_year + of_era_year // 4 - of_era_year // 100)
+    shifted_month = (5 * of_year + 2) // 153
+    day = of_year - (153 * shifted_month + 2) // 5 + 1
+    month = shifted_month + 3 if shifted_month < 10 else shifted_month - 9
+    year = of_era_year + era * 400 + (month <= 2)
+    return f"{year:04}-{month:02}-{day:02}" if 0 <= year <= 9999 else None
+
+
 def _days(year: int, month: int, day: int) -> int:
     """Days since 1970-01-01 in the proleptic Gregorian calendar, year 0 included (which `datetime` lacks)."""
     shifted = year - (month <= 2)  # years that begin in March put the leap day last

@@ -146,3 +146,19 @@ def _fold_character(character: str) -> str:
         if len(folded) == 1:
             return folded
     return character
+
+
+def like_literal(pattern: str) -> tuple[str, bool]:
+    """The text that whatever is LIKE the pattern begins with, and whether it must be all of it."""
+    literal: list[str] = []
+    position = 0
+    while position < len(pattern):
+        character = pattern[position]
+        if character in "%_":
+            return "".join(literal), False
+        if character == "\\" and pattern[position + 1 : position + 2] in _LIKE_SPECIAL:
+            position += 1
+            character = pattern[position]
+        literal.append(character)
+        position += 1
+    return "".join(literal), True

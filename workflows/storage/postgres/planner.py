@@ -17,6 +17,7 @@ from workflows.core.predicates.narrowing import (
     And,
     EqualsBoolean,
     EqualsText,
+    Leaf,
     LifecycleEquals,
     LifecycleTimes,
     Narrowing,
@@ -24,7 +25,10 @@ from workflows.core.predicates.narrowing import (
     NumericRange,
     Or,
     PresentLeaf,
+    StartsWith,
+    TextRange,
 )
+from workflows.core.predicates.operands import is_canonical_uuid
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 16_000
@@ -34,9 +38,8 @@ _TRUE, _FALSE = "true", "false"
 _TEXT_COLUMNS = {
     "state": "h.state",
     "transitionForLatestSave": "h.transition",
-    "transactionId": "h.transaction_id::text",
-    "id": "h.entity_id::text",
 }
+_UUID_COLUMNS = {"transactionId": "h.transaction_id", "id": "h.entity_id"}
 _TIME_COLUMNS = {"creationDate": "h.created_at", "lastUpdateTime": "h.valid_from"}
 
 
@@ -99,11 +102,12 @@ class _Plan:
             case _:
                 return self._leaf(node)
 
-    def _leaf(self, node: PresentLeaf | AbsentLeaf | EqualsText | EqualsBoolean | NumericRange) -> str:
+    def _leaf(self, node: Leaf) -> str:
         is_absent = isinstance(node, AbsentLeaf)
-        if not all(_is_bindable(name) for name in node.names):
+        if not all(is_bindable(name) for name in node.names):
             return _TRUE if is_absent else _FALSE  # only a lossy head's document has such a member
-        if isinstance(node, EqualsText) and not _is_bindable(node.text):
+        text = node.text if isinstance(node, EqualsText) else node.prefix if isinstance(node, StartsWith) else ""
+        if not is_bindable(text):
             return _FALSE
         value = "h.document" + "".join(f" -> {self._bind(name, 'text')}" for name in node.names)
         match node:
@@ -115,26 +119,50 @@ class _Plan:
                 return f"(({value}) = to_jsonb({self._bind(node.text, 'text')}))"
             case EqualsBoolean():
                 return f"(({value}) = to_jsonb({self._bind(node.value, 'boolean')}))"
+            case TextRange():
+                return self._texts(value, node)
+            case StartsWith():
+                prefix = self._bind(node.prefix, "text")
+                return f"(jsonb_typeof({value}) = 'string' AND starts_with(({value}) #>> '{{}}', {prefix}))"
             case NumericRange():
                 return self._numbers(value, node)
+
+    def _texts(self, value: str, node: TextRange) -> str:
+        """Text by its bytes."""
+        text = f"(({value}) #>> '{{}}') COLLATE \"C\""
+        parts = [f"jsonb_typeof({value}) = 'string'"]
+        low, high = ">=" if node.low_inclusive else ">", "<=" if node.high_inclusive else "<"
+        for bound, operator in ((node.low, low), (node.high, high)):
+            if bound is None:
+                continue
+            if is_bindable(bound):
+                parts.append(f"{text} {operator} {self._bind(bound, 'text')}")
+            else:
+                self.is_wider = True
+        return "(" + " AND ".join(parts) + ")"
 
     def _numbers(self, value: str, node: NumericRange) -> str:
         """`jsonb` compares numbers exactly and never fails, whatever the value is."""
         parts = [f"jsonb_typeof({value}) = 'number'"]
-        if (low := _numeric(node.low)) is not None:
+        if (low := as_numeric(node.low)) is not None:
             operator = ">=" if node.low_inclusive else ">"
             parts.append(f"({value}) {operator} to_jsonb({self._bind(low, 'numeric')})")
-        if (high := _numeric(node.high)) is not None:
+        if (high := as_numeric(node.high)) is not None:
             operator = "<=" if node.high_inclusive else "<"
             parts.append(f"({value}) {operator} to_jsonb({self._bind(high, 'numeric')})")
+        self.is_wider |= (low is None) > (node.low is None) or (high is None) > (node.high is None)
+        if node.whole:  # CASE, for a cast of anything else would fail
+            parts.append(f"CASE WHEN jsonb_typeof({value}) = 'number' THEN ({value})::numeric % 1 = 0 END")
         return "(" + " AND ".join(parts) + ")"
 
     def _lifecycle_text(self, node: LifecycleEquals) -> str:
         column = _TEXT_COLUMNS.get(node.field)
+        if (id_column := _UUID_COLUMNS.get(node.field)) is not None:
+            return f"({id_column} = {self._bind(node.value, 'uuid')})" if is_canonical_uuid(node.value) else _FALSE
         if column is None:
             self.is_wider = True
             return _TRUE
-        if not _is_bindable(node.value):
+        if not is_bindable(node.value):
             return _FALSE
         return f"({column} = {self._bind(node.value, 'text')})"
 
@@ -156,11 +184,11 @@ class _Plan:
         return f"${self._first + len(self.parameters) - 1}::{type_name}"
 
 
-def _is_bindable(text: str) -> bool:
+def is_bindable(text: str) -> bool:
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _numeric(bound: Decimal | int | None) -> Decimal | None:
+def as_numeric(bound: Decimal | int | None) -> Decimal | None:
     """The bound as a parameter; None when it is open or beyond `numeric`."""
     if bound is None or (isinstance(bound, int) and bound.bit_length() > 3 * _MAX_DIGITS):
         return None
