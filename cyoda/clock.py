@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +11,7 @@ Clock = Callable[[], datetime]
 
 def system_clock() -> datetime:
     """The machine's wall clock."""
-    return datetime.fromtimestamp(time.time(), UTC)
+    return datetime.now(UTC)
 
 
 class ManualClock:

@@ -9,9 +9,51 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
+GATHERED_BYTES = 64 * 1024
+
+
+class _Gathering:
+    """A transport whose writes of one turn of the loop leave as one.
+
+    uvicorn writes the head and the body of an answer apart; each write is a system call that wakes the client.
+    """
+
+    def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        if not self._parts:
+            self._loop.call_soon(self._flush)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= GATHERED_BYTES:  # long answers meet the transport's flow control at once
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._parts:
+            data = b"".join(self._parts)
+            self._parts.clear()
+            self._size = 0
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+
+class _Protocol(HttpToolsProtocol):
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(_Gathering(transport, self.loop))  # pyright: ignore[reportArgumentType]
 
 
 class _Server(uvicorn.Server):
@@ -50,7 +92,7 @@ class HttpListener:
         config = uvicorn.Config(
             self._app,
             loop="none",
-            http="httptools",
+            http=_Protocol,
             ws="none",
             lifespan="off",
             access_log=False,

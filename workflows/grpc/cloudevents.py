@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import uuid
 from collections.abc import Mapping
 
@@ -41,13 +42,18 @@ def data_of(event: CloudEvent) -> bytes:
             raise MalformedEvent("proto_data is not supported, send text_data or binary_data")
 
 
+def _fresh_id() -> str:
+    """Version 4, and unpredictable to nobody: an event's id names it, it protects nothing."""
+    return str(uuid.UUID(int=random.getrandbits(128), version=4))
+
+
 def write(event_type: str, data: bytes, attributes: Mapping[str, str] | None = None) -> bytes:
     """An outbound event with a fresh id and JSON text as `text_data`, serialised.
 
     Raises MalformedEvent when it does not fit a protobuf message.
     """
     event = CloudEvent(
-        id=str(uuid.uuid4()), source=SOURCE, spec_version=SPEC_VERSION, type=event_type, text_data=data.decode()
+        id=_fresh_id(), source=SOURCE, spec_version=SPEC_VERSION, type=event_type, text_data=data.decode()
     )
     for name, value in (attributes or {}).items():
         event.attributes[name].ce_string = value

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
@@ -25,22 +24,25 @@ from workflows.core.unique import Claim
 from workflows.storage.base import ChangeSet, EntityStore, Extension, Snapshot, Write
 
 
-@dataclass(slots=True)
 class Buffer:
     """What a transaction wants stored. Copied for a savepoint, put back to undo."""
 
-    versions: dict[UUID, Version] = field(default_factory=dict[UUID, Version])
-    claims: dict[UUID, tuple[Claim, ...]] = field(default_factory=dict[UUID, tuple[Claim, ...]])
-    audit: list[AuditRecord] = field(default_factory=list[AuditRecord])
-    arm: dict[str, Timer] = field(default_factory=dict[str, Timer])
-    disarm: dict[str, None] = field(default_factory=dict[str, None])
-    extensions: list[Extension] = field(default_factory=list[Extension])
+    __slots__ = ("arm", "audit", "claims", "disarm", "extensions", "versions")
+
+    def __init__(self) -> None:
+        self.versions: dict[UUID, Version] = {}
+        self.claims: dict[UUID, tuple[Claim, ...]] = {}
+        self.audit: list[AuditRecord] = []
+        self.arm: dict[str, Timer] = {}
+        self.disarm: dict[str, None] = {}
+        self.extensions: list[Extension] = []
 
     def copy(self) -> Buffer:
-        return Buffer(
-            dict(self.versions), dict(self.claims), list(self.audit), dict(self.arm), dict(self.disarm),
-            list(self.extensions),
-        )  # fmt: skip
+        copy = Buffer()
+        copy.versions, copy.claims = dict(self.versions), dict(self.claims)
+        copy.audit, copy.extensions = list(self.audit), list(self.extensions)
+        copy.arm, copy.disarm = dict(self.arm), dict(self.disarm)
+        return copy
 
 
 class Transaction:

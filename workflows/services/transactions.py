@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import Protocol
 from uuid import UUID
 
@@ -35,29 +35,16 @@ class Transactions:
         self._tokens = tokens
         self._joinable: dict[UUID, Transaction] = {}
 
-    @asynccontextmanager
-    async def run(
+    def run(
         self, principal: Principal, join: Transaction | None = None, *, origin: Actor | None = None
-    ) -> AsyncGenerator[Transaction]:
+    ) -> AbstractAsyncContextManager[Transaction]:
         """The joined transaction, or a new one that commits when the block ends and leaves no trace when it raises."""
         if join is not None:
-            async with join.joined():
-                yield join
-            return
+            return join.joined()
         transaction = Transaction(
             principal.tenant, origin or principal.actor, store=self._store, clock=self._clock, new_id=self._new_id
         )
-        async with transaction.lock:
-            try:
-                yield transaction
-                await transaction.commit()
-            except CyodaError as error:
-                error.warnings = tuple(transaction.warnings)
-                raise
-            finally:
-                transaction.abandon()
-                if transaction.has_dispatched:
-                    self._forget(transaction)
+        return _Owned(transaction, self)
 
     def token(self, transaction: Transaction) -> str:
         """A join token for a callout of this transaction; it dies with the segment it was minted in."""
@@ -77,6 +64,39 @@ class Transactions:
             raise Forbidden("transaction belongs to a different tenant")
         return transaction
 
-    def _forget(self, transaction: Transaction) -> None:
+    def forget(self, transaction: Transaction) -> None:
+        """Let no callback find a transaction any more."""
         for transaction_id in [i for i, t in self._joinable.items() if t is transaction]:
             del self._joinable[transaction_id]
+
+
+class _Owned(AbstractAsyncContextManager[Transaction]):
+    """A block of work in a transaction of its own (a class, because every write enters one)."""
+
+    __slots__ = ("_transaction", "_transactions")
+
+    def __init__(self, transaction: Transaction, transactions: Transactions) -> None:
+        self._transaction = transaction
+        self._transactions = transactions
+
+    async def __aenter__(self) -> Transaction:
+        await self._transaction.lock.acquire()
+        return self._transaction
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        transaction = self._transaction
+        try:
+            if error is None:
+                await transaction.commit()
+        except CyodaError as refusal:
+            error = refusal
+            raise
+        finally:
+            transaction.abandon()
+            if isinstance(error, CyodaError):
+                error.warnings = tuple(transaction.warnings)
+            if transaction.has_dispatched:
+                self._transactions.forget(transaction)
+            transaction.lock.release()
