@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.test import Client as Browser
 from django.urls import reverse
-from pytest_django.fixtures import SettingsWrapper as Settings
 
 from cyoda.schemas import PostgresSchemas
 from tenants.identity.clients import secret_digest
@@ -26,7 +27,7 @@ def order(database: str) -> Order:
 
 
 @pytest.fixture
-def browser(order: Order, settings: Settings) -> Browser:
+def browser(order: Order, settings: Any) -> Browser:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
     operator = get_user_model()._default_manager.create_superuser("operator", password="a long password")
     browser = Browser()
