@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+from cyoda import jsonio
 from cyoda.errors import BadRequest
 
 from .document import (
@@ -141,8 +142,9 @@ def _workflows(sent: tuple[_Workflow, ...]) -> tuple[Workflow, ...]:
 
 def _decoded(body: bytes) -> _Request | None:
     try:
-        body.decode("utf-8")
-        return _decoder.decode(body)
+        request = _decoder.decode(body)
+        jsonio.parse(body)  # the decoder does not look into criteria and annotations
+        return request
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadRequest(f"invalid JSON: {_reason(error)}") from error
 
