@@ -19,6 +19,7 @@ from workflows.api import (
     audit,
     entities,
     entity_reads,
+    grouped_statistics,
     legacy,
     messages,
     models,
@@ -76,6 +77,7 @@ _JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (
     ("DELETE", "/entity/{entityName}/{modelVersion}", entities.delete_entities),
     ("GET", "/entity/{entityId}", entity_reads.get_entity),
     ("GET", "/entity/{entityName}/{modelVersion}", entity_reads.list_entities),
+    ("POST", "/entity/stats/{entityName}/{modelVersion}/query", grouped_statistics.query_statistics),
     ("POST", "/search/direct/{entityName}/{modelVersion}", search.search),
 )
 
