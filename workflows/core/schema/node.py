@@ -79,7 +79,7 @@ def _infer_element(items: list[Json], level: int) -> Node:
         node = infer(item, level)
         if isinstance(node, Leaf):
             types = united(types, node.types)
-        else:
+        elif not structures or node != structures[-1]:  # most items look like the one before
             structures.append(node)
     if not structures:
         return Leaf(types or NULL_ONLY)
