@@ -114,14 +114,14 @@ def _decoded(body: bytes) -> _Request:
 def _group_by(entries: Sequence[str | None]) -> tuple[ScalarPath, ...]:
     if not entries:
         raise MissingGroupBy("groupBy is required")
-    found: dict[str, ScalarPath] = {}
+    found: dict[tuple[str, ScalarPath], ScalarPath] = {}
     for entry in entries:
         spelling = entry or ""
-        normalised = spelling if spelling == STATE else _normalised(spelling)
+        normalised = _normalised(spelling)
         path = ScalarPath(()) if spelling == STATE else _path(spelling, normalised)
-        if normalised in found:
+        if (normalised, path) in found:
             raise DuplicateGroupBy(f"duplicate groupBy entry: {normalised}")
-        found[normalised] = path
+        found[normalised, path] = path
     return tuple(found.values())
 
 

@@ -76,7 +76,8 @@ class Sample:
             case Op.MAX:
                 figure = self.high
             case Op.STDEV:
-                figure = math.sqrt(self.squares / (self.number - 1))
+                spread = self.squares / (self.number - 1)
+                figure = math.sqrt(spread) if spread >= 0 else math.nan  # overflown
         if not math.isfinite(figure):
             return None
         return int(figure) if figure.is_integer() and abs(figure) < _LARGEST_EXACT_WHOLE else figure
