@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 from functools import lru_cache
+from typing import NamedTuple
 from uuid import UUID
 
 from cyoda import jsonio
@@ -33,6 +34,9 @@ class _Table:
         self._width = width
         self._rows: list[tuple[object, ...]] = []
 
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
     def add(self, *row: object) -> None:
         self._rows.append(row)
 
@@ -40,8 +44,15 @@ class _Table:
         return list(zip(*self._rows, strict=True)) if self._rows else [()] * self._width
 
 
-def gather(changes: Sequence[ChangeSet], care: Care) -> list[object]:
-    """The parameters of `commit`; members are numbered from 1 in the order of `changes`."""
+class Arguments(NamedTuple):
+    """The parameters of the whole `commit` statement, and the optional parts of it that they need."""
+
+    values: list[Sequence[object]]
+    parts: frozenset[str]
+
+
+def gather(changes: Sequence[ChangeSet], care: Care) -> Arguments:
+    """What `commit` takes for a batch; members are numbered from 1 in the order of `changes`."""
     locked: set[UUID] = set()
     freeing: list[UUID] = []
     writes, reads, claims = _Table(17), _Table(3), _Table(5)
@@ -63,10 +74,18 @@ def gather(changes: Sequence[ChangeSet], care: Care) -> list[object]:
             audit.add(member, record.entity_id, record.transaction_id, jsonio.dumps(record.events).decode())
         _timers(member, change, disarm, arm)
     epochs = [change.epoch for change in changes]
-    return [
+    values = [
         epochs, list(locked), *writes.columns(), *reads.columns(), *claims.columns(), freeing, *audit.columns(),
         *disarm.columns(), *arm.columns(),
     ]  # fmt: skip
+    parts = {
+        "creates": any(write.expected == 0 for change in changes for write in change.writes),
+        "updates": any(write.expected > 0 for change in changes for write in change.writes),
+        "reads": bool(reads),
+        "claims": bool(claims) or bool(freeing),
+        "timers": bool(disarm) or bool(arm),
+    }
+    return Arguments(values, frozenset(part for part, is_needed in parts.items() if is_needed))
 
 
 def _frees(write: Write) -> bool:

@@ -19,7 +19,7 @@ import asyncpg
 from cyoda.errors import Conflict, ServerError, StorageUnavailable, UniqueViolation
 from workflows.storage.base import ChangeSet, StaleConfiguration
 from workflows.storage.postgres import extensions
-from workflows.storage.postgres.arguments import Care, gather
+from workflows.storage.postgres.arguments import Arguments, Care, gather
 from workflows.storage.postgres.batching import Batching, Waiting
 from workflows.storage.postgres.connections import Connection
 from workflows.storage.postgres.pool import Pool, Row
@@ -132,16 +132,15 @@ class Commits:
         writes = sum(len(change.writes) for change in changes)
         return self._pool.settings.timeout + max(0, writes - MAX_MEMBERS) / _WRITES_PER_SECOND
 
-    async def _run(
-        self, connection: Connection, changes: Sequence[ChangeSet], arguments: list[object]
-    ) -> Sequence[Row]:
-        sql = self._sql["commit"]
+    async def _run(self, connection: Connection, changes: Sequence[ChangeSet], arguments: Arguments) -> Sequence[Row]:
+        sql, used = self._sql.variant("commit", arguments.parts)
+        values = [arguments.values[index] for index in used]
         if not any(change.extensions for change in changes):
-            return await connection.fetch(sql, *arguments)
+            return await connection.fetch(sql, *values)
         async with connection.transaction():
             schemas = await extensions.lock(connection, self._sql, changes)
             epochs = [extensions.epoch_of(change, schemas) for change in changes]
-            rows = await connection.fetch(sql, epochs, *arguments[1:])
+            rows = await connection.fetch(sql, epochs, *values[1:])
             refused = {row[0] for row in rows if row[1]}
             accepted = [change for member, change in enumerate(changes, 1) if member not in refused]
             await extensions.merge_into(connection, self._sql, schemas, accepted)

@@ -2,6 +2,7 @@
 -- One batch of change sets ("members", numbered from 1 in $1) in one statement: each is written whole or refused alone.
 -- Answers a row for each refused member (verdict 1 stale configuration, 2 conflict, 3 unique violation) and for each
 -- accepted one whose stamp moved (verdict 0).
+-- Parts between "when" and "end" are left out of a batch that has nothing for them (see Statements.variant).
 -- The lock gives the newest heads even when they changed after the statement began; rows that appeared since then
 -- (a head of the same id, a claim of the same value) fail the whole statement on their keys, and the caller repeats.
 WITH current AS MATERIALIZED (
@@ -31,11 +32,14 @@ WITH current AS MATERIALIZED (
     WHERE m.epoch <> current.epoch
     UNION ALL
     SELECT member, 2 FROM written WHERE coalesce(found, 0) <> expected
+    -- when reads
     UNION ALL
     SELECT r.member, 2
     FROM unnest($20::int[], $21::uuid[], $22::int[]) AS r(member, entity_id, version)
     LEFT JOIN locked l ON l.entity_id = r.entity_id
     WHERE r.version <> CASE WHEN l.deleted THEN 0 ELSE coalesce(l.version, 0) END
+    -- end
+    -- when claims
     UNION ALL
     SELECT c.member, 3
     FROM unnest($23::int[], $24::uuid[], $25::text[], $26::bytea[], $27::uuid[])
@@ -48,6 +52,7 @@ WITH current AS MATERIALIZED (
     WHERE holder.entity_id <> c.entity_id AND NOT EXISTS (
         SELECT FROM written w WHERE w.member = c.member AND w.entity_id = holder.entity_id AND w.frees
     )
+    -- end
 ), accepted AS MATERIALIZED (
     SELECT w.*,
         coalesce(w.document ~ '[:,\[]\s*(-?[0-9.]+[eE]|-0)', false) AS respelled,  -- exponents, negative zeros
@@ -63,6 +68,7 @@ WITH current AS MATERIALIZED (
         document IS NULL, model_name, state, transition, attributed_id, attributed_kind, executor_id, executor_kind,
         document
     FROM accepted
+-- when updates
 ), closing AS MATERIALIZED (
     SELECT old.place, a.stamp
     FROM accepted a
@@ -77,6 +83,8 @@ WITH current AS MATERIALIZED (
     SET valid_to = c.stamp
     FROM closing c
     WHERE v.ctid = c.place AND v.ctid = ANY (ARRAY(SELECT place FROM closing))
+-- end
+-- when creates
 ), new_heads AS (
     INSERT INTO {schema}.head (
         entity_id, model_id, transaction_id, valid_from, created_at, version, model_version, deleted, lossy,
@@ -86,6 +94,8 @@ WITH current AS MATERIALIZED (
         substitute IS NOT NULL, respelled, model_name, state, transition, coalesce(substitute, document)::jsonb
     FROM accepted
     WHERE expected = 0
+-- end
+-- when updates
 ), moved_heads AS (
     UPDATE {schema}.head h
     SET transaction_id = a.transaction_id, valid_from = a.stamp, xid = pg_current_xact_id(), version = a.expected + 1,
@@ -93,6 +103,8 @@ WITH current AS MATERIALIZED (
         transition = a.transition, document = coalesce(a.substitute, a.document)::jsonb
     FROM accepted a
     WHERE a.expected > 0 AND h.entity_id = a.entity_id AND h.entity_id = ANY($2::uuid[])
+-- end
+-- when claims
 ), freed AS (
     DELETE FROM {schema}.claim k
     USING accepted a
@@ -113,11 +125,13 @@ WITH current AS MATERIALIZED (
             WHERE k.model_id = c.model_id AND k.key_id = c.key_id AND k.digest = c.digest
         )
     ORDER BY c.model_id, c.key_id, c.digest
+-- end
 ), audited AS (
     INSERT INTO {schema}.audit (entity_id, transaction_id, events)
     SELECT entity_id, transaction_id, events
     FROM unnest($29::int[], $30::uuid[], $31::uuid[], $32::text[]) AS a(member, entity_id, transaction_id, events)
     WHERE member <> ALL (ARRAY(SELECT member FROM refused))
+-- when timers
 ), disarmed AS (
     DELETE FROM {schema}.timer
     WHERE id = ANY (ARRAY(
@@ -144,6 +158,7 @@ WITH current AS MATERIALIZED (
         due_at = excluded.due_at, armed_at = excluded.armed_at, timeout_ms = excluded.timeout_ms,
         source_state = excluded.source_state, transition = excluded.transition,
         armed_by_id = excluded.armed_by_id, armed_by_kind = excluded.armed_by_kind
+-- end
 )
 SELECT member, verdict, NULL::timestamptz AS stamp FROM refused
 UNION ALL
@@ -171,4 +186,11 @@ ORDER BY id
 FOR NO KEY UPDATE
 
 -- name: write_schema
-UPDATE {schema}.entity_model SET node = $2::json WHERE id = $1
+-- Other types of an indexed field may ask for other indexes; $4 is the id of that work.
+WITH written AS (
+    UPDATE {schema}.entity_model SET node = $2::json WHERE id = $1
+    RETURNING indexes::text <> '[]' AS is_indexed
+)
+INSERT INTO public.cyoda_pending_work (schema_name, kind, id, tenant, due_at)
+SELECT $3, 'index', $4, '', now() FROM written WHERE is_indexed
+ON CONFLICT (schema_name, id) DO UPDATE SET due_at = excluded.due_at
