@@ -12,9 +12,10 @@ from uuid import UUID
 
 import msgspec
 
-from cyoda.errors import BadRequest, CyodaError, EntityModified, EntityNotFound
+from cyoda.errors import BadRequest, CyodaError, EntityModified, EntityNotFound, InvalidUniqueKey
 from cyoda.principal import Principal
 from workflows.core.entity import Document, ModelKey
+from workflows.core.schema.model import Model
 from workflows.services.configurations import View
 from workflows.services.documents import Accepted, accept, parse_document, parse_json
 from workflows.services.entities import Committed, check_window, committed, create_entity
@@ -88,11 +89,11 @@ async def create_entities(
 
 
 class _Item(msgspec.Struct):
-    class Model(msgspec.Struct):
+    class Key(msgspec.Struct):
         name: Annotated[str, msgspec.Meta(pattern=r"^[^\x00]*\Z")]
         version: Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
 
-    model: Model
+    model: Key
     payload: str = ""
 
 
@@ -152,7 +153,15 @@ async def _checked_item(
         document = parse_json(item.document, f"item {index}: invalid JSON payload")
     else:
         document = parse_document(item.document, data_format)
-    return item.key, accept(document, model)
+    return item.key, _accepted_item(index, document, model)
+
+
+def _accepted_item(index: int, document: Document, model: Model) -> Accepted:
+    """As `accept`; only the refusal of a unique key names the item (contract: entities 4.8, 5.3)."""
+    try:
+        return accept(document, model)
+    except InvalidUniqueKey as error:
+        raise error.prefixed(f"item {index}: ") from None
 
 
 async def _create_each(
@@ -245,7 +254,7 @@ class _CollectionUpdate:
         if version is None:
             raise EntityNotFound(f"item {index}: entity {entity_id} not found")
         configured = await self._view.get(version.model, transaction)
-        accepted = accept(document, configured.model)
+        accepted = _accepted_item(index, document, configured.model)
         savepoint = transaction.savepoint() if item.ifMatch else None
         try:
             await self._settling.update(

@@ -1,0 +1,38 @@
+"""Every code that the platform can answer is provoked by some test of the contract."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from cyoda.http.error_reference import documented_errors
+
+TESTS = Path(__file__).resolve().parents[1]
+SUITES = ("contract", "acceptance", "cluster")
+NO_EVIDENCE = {"test_error_codes.py", "test_fuzz.py", "test_openapi.py"}
+"""Files that name codes without provoking each of them."""
+
+LATER = {
+    "FEATURE_DISABLED": "switching off parts of the identity service",
+    "TRANSACTION_NODE_UNAVAILABLE": "joining across nodes",
+    "DISPATCH_FORWARD_FAILED": "callouts across nodes",
+    "SCHEDULE_FUNCTION_INVALID_RESULT": "schedules computed by a member that is connected",
+    "INVALID_INDEX_DEFINITION": "declared indexes",
+}
+"""Codes without such a test, and what will bring it."""
+
+
+def provoked() -> set[str]:
+    files = [file for suite in SUITES for file in (TESTS / suite).rglob("*.py") if file.name not in NO_EVIDENCE]
+    return {code for file in files for code in re.findall(r"\b[A-Z]+(?:_[A-Z]+)*\b", file.read_text(encoding="utf-8"))}
+
+
+def test_every_code_is_provoked_or_awaits_its_part() -> None:
+    codes = {kind.code for kind in documented_errors()}
+    assert sorted(codes - provoked() - set(LATER)) == []
+
+
+def test_nothing_awaits_that_is_already_there() -> None:
+    """Remove what has its test from LATER."""
+    assert sorted(set(LATER) & provoked()) == []
+    assert set(LATER) <= {kind.code for kind in documented_errors()}
