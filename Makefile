@@ -8,7 +8,7 @@ STAMP   := $(VENV)/.installed
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up reset test lint bench settings-docs lock install
+.PHONY: help up reset test lint bench settings-docs error-docs lock install
 
 help:
 	@echo "make up             start everything on this machine; Ctrl-C stops it, the data stays"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint           style, types, import rules, templates"
 	@echo "make bench          measure a clean node against this machine's ceilings"
 	@echo "make settings-docs  write docs/settings.md from the settings' table"
+	@echo "make error-docs     write docs/help/errors.md from the error classes"
 	@echo "make lock           write requirements.txt from requirements.in"
 
 install: $(STAMP)
@@ -53,6 +54,9 @@ bench: $(STAMP)
 
 settings-docs: $(STAMP)
 	$(BIN)/python manage.py settings --markdown > docs/settings.md
+
+error-docs: $(STAMP)
+	$(BIN)/python -m cyoda.http.error_reference > docs/help/errors.md
 
 lock: $(STAMP)
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \

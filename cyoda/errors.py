@@ -188,6 +188,12 @@ class InvalidUniqueKeyDefinition(CyodaError):
     code, status = "INVALID_UNIQUE_KEY_DEFINITION", 422
 
 
+class InvalidIndexDefinition(CyodaError):
+    """A field is to be indexed that is no scalar field of the model."""
+
+    code, status = "INVALID_INDEX_DEFINITION", 422
+
+
 # --- entities and transactions ----------------------------------------------------------------------------------
 
 

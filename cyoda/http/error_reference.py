@@ -1,4 +1,4 @@
-"""The help page of all errors, made of their classes: `python -m cyoda.http.error_reference > docs/help/errors.md`."""
+"""The help page of all errors, docs/help/errors.md, made of their classes and written by `make error-docs`."""
 
 from __future__ import annotations
 

@@ -131,7 +131,7 @@ def test_links_between_topics_lead_somewhere() -> None:
 
 def test_the_page_of_all_errors_is_current() -> None:
     page = (FOLDER / "errors.md").read_text(encoding="utf-8")
-    assert page == error_reference.markdown(), "run `python -m cyoda.http.error_reference > docs/help/errors.md`"
+    assert page == error_reference.markdown(), "run `make error-docs`"
 
 
 def test_every_error_says_what_it_means() -> None:
