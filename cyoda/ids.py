@@ -1,4 +1,4 @@
-"""Identifiers: time-based ones for entities, transactions and requests; name-based ones for models (contract: entities 1.5)."""
+"""Identifiers: time-based ones of entities and transactions, name-based ones of models (contract: entities 1.5)."""
 
 from __future__ import annotations
 
