@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,6 +12,7 @@ from cyoda.ids import TimeIds
 from cyoda.jsonio import Json
 from cyoda.principal import Actor
 from workflows.core.entity import LOOPBACK, Document, ModelKey, Version
+from workflows.core.predicates.narrowing import Narrowing
 from workflows.core.unique import Claim
 from workflows.storage.base import ChangeSet, Scan, Storage, Write
 
@@ -107,6 +108,10 @@ class Home:
     async def scan(self, model: ModelKey = ORDER, **fields: Any) -> list[Version]:
         batches = self.store.scan(self.tenant, Scan(model=model, **fields))
         return [version async for batch in batches for version in batch]
+
+    def asked(self, narrowing: Narrowing, indexed: Collection[str], **fields: Any) -> Scan:
+        """A scan of ORDER by fields that are declared indexed."""
+        return Scan(model=ORDER, narrowing=narrowing, indexed=frozenset(indexed), **fields)
 
     async def counts(self, model: ModelKey | None = None) -> dict[tuple[ModelKey, str], int]:
         rows = await self.store.count_by_state(self.tenant, model)

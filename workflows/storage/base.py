@@ -7,7 +7,7 @@ All methods raise StorageUnavailable when the backend does not answer. See docs/
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, NewType, Protocol
 from uuid import UUID
@@ -17,6 +17,7 @@ import msgspec
 from cyoda.principal import Actor, TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import Document, ModelKey, Version
+from workflows.core.field_index import IndexState
 from workflows.core.predicates.narrowing import Narrowing
 from workflows.core.schema.model import Model
 from workflows.core.schema.node import Node
@@ -83,15 +84,35 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
 
     `at` is an inclusive instant; with a `snapshot` besides, what the snapshot sees of that instant. Neither means the
     latest committed state.
-    `narrowing` may leave out entities that certainly do not match; what comes back is a superset of the matches.
+    `narrowing` may leave out entities that certainly do not match; what comes back is a superset of the matches, and
+    batches say so when it is no more than that.
     """
 
     model: ModelKey
     snapshot: Snapshot | None = None
     at: datetime | None = None
     narrowing: Narrowing | None = None
+    indexed: frozenset[str] = frozenset()
+    """The fields that the model declares indexed (`$.a.b`, `@state`); a backend may find what is narrowed by them."""
     offset: int = 0
     limit: int | None = None
+
+
+class Batch(list[Version]):
+    """Some of what a scan finds. `exact`: the narrowing accepts all of them, so they match if it is exact itself."""
+
+    def __init__(self, versions: Iterable[Version], *, exact: bool = False) -> None:
+        super().__init__(versions)
+        self.exact = exact
+
+
+class ScanPlan(msgspec.Struct, frozen=True):
+    """How a scan's narrowing is answered: by which declared indexes (by no one: the model is looked through), among how
+    many entities it looks for what it accepts, and whether the backend's answer may hold more than that."""
+
+    fields: tuple[str, ...]
+    examined: int
+    exact: bool
 
 
 class Aggregation(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,8 +190,12 @@ class EntityStore(Protocol):
         """All versions, newest first, tombstones included; documents are left empty. Unknown entity: empty."""
         ...
 
-    def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+    def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Batch]:
         """Entities in batches, one consistent state throughout."""
+        ...
+
+    async def plan(self, tenant: TenantId, scan: Scan) -> ScanPlan:
+        """How a scan would go about it now."""
         ...
 
     async def aggregate(self, tenant: TenantId, aggregation: Aggregation) -> Aggregated | None:
@@ -229,8 +254,12 @@ class ConfigurationStore(Protocol):
         """Let `decide` turn the stored model and its number of live entities into its successor, atomically.
 
         No entity commit computed under the old configuration can land after this returns (the epoch rises).
-        Whatever `decide` raises leaves everything as it was.
+        Whatever `decide` raises leaves everything as it was. Declared indexes are built and removed afterwards.
         """
+        ...
+
+    async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
+        """The state of the index of each field that a model declares indexed; none for an unknown model."""
         ...
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from cyoda.errors import (
     InvalidChangeLevel,
+    InvalidIndexDefinition,
     InvalidUniqueKeyDefinition,
     ModelAlreadyLocked,
     ModelAlreadyUnlocked,
@@ -17,6 +18,7 @@ from cyoda.errors import (
 )
 from cyoda.jsonio import Json
 from workflows.core.entity import ModelKey
+from workflows.core.field_index import FieldIndex, index_fault
 from workflows.core.schema.change_level import ChangeLevel, extend
 from workflows.core.schema.compiled import Check, compile_absorption, compile_validator
 from workflows.core.schema.node import Node, infer, merge
@@ -41,6 +43,7 @@ class Model:
     locked: bool = False
     change_level: ChangeLevel | None = None
     unique_keys: tuple[UniqueKey, ...] = ()
+    indexes: tuple[FieldIndex, ...] = ()
     updated_at: datetime
 
     @property
@@ -59,6 +62,11 @@ class Model:
     def field_paths(self) -> dict[str, TypeSet]:
         """Flat field path -> types; see `paths.field_paths`."""
         return dict(field_paths(self.node))
+
+    @cached_property
+    def indexed(self) -> frozenset[str]:
+        """The fields that are declared indexed, in the spelling of their declaration."""
+        return frozenset(field for index in self.indexes for field in index.fields)
 
     # --- documents ----------------------------------------------------------------------------------------------
 
@@ -160,6 +168,12 @@ class Model:
         if fault := definition_fault(keys, self.node):
             raise self._invalid_keys(fault)
         return replace(self, unique_keys=keys)
+
+    def with_indexes(self, indexes: tuple[FieldIndex, ...]) -> Self:
+        """The model with all its indexes replaced, locked or not. Raises InvalidIndexDefinition."""
+        if fault := index_fault(indexes, self.node):
+            raise InvalidIndexDefinition(fault, self._properties())
+        return replace(self, indexes=indexes)
 
     def _check_unlocked(self, action: str) -> None:
         if self.locked:

@@ -13,17 +13,20 @@ from cyoda.errors import StorageUnavailable
 from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
+from workflows.core.field_index import READY, IndexState
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.storage.base import (
     Aggregated,
     Aggregation,
+    Batch,
     ChangeSet,
     Lease,
     Message,
     ModelChange,
     Scan,
+    ScanPlan,
     Snapshot,
     StateCount,
     StoredModel,
@@ -101,10 +104,14 @@ class MemoryStorage:
     ) -> Sequence[Version]:
         return self._of(tenant).entities.history(entity_id, until, limit)
 
-    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Batch]:
         found = self._of(tenant).entities.scan(scan)
         for start in range(0, len(found), _BATCH):
-            yield found[start : start + _BATCH]
+            yield Batch(found[start : start + _BATCH])
+
+    async def plan(self, tenant: TenantId, scan: Scan) -> ScanPlan:
+        """Every entity is looked at; a declared index changes nothing."""
+        return ScanPlan((), len(self._of(tenant).entities.scan(scan)), exact=False)
 
     async def aggregate(self, tenant: TenantId, aggregation: Aggregation) -> Aggregated | None:
         """A scan here is as fast as anything."""
@@ -139,6 +146,10 @@ class MemoryStorage:
         owner = self._of(tenant)
         successor = decide(owner.configuration.load(key), owner.entities.live(key))
         return owner.configuration.replace(key, successor)
+
+    async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
+        model = self._of(tenant).configuration.load(key).model
+        return {} if model is None else dict.fromkeys(model.indexed, READY)
 
     # --- messages -----------------------------------------------------------------------------------------------
 

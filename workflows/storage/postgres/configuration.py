@@ -8,6 +8,7 @@ import msgspec
 
 from cyoda import jsonio
 from workflows.core.entity import ModelKey
+from workflows.core.field_index import FieldIndex
 from workflows.core.schema.change_level import ChangeLevel
 from workflows.core.schema.model import Model
 from workflows.core.schema.serial import from_json, to_json
@@ -15,9 +16,11 @@ from workflows.core.schema.types import is_object
 from workflows.core.unique import UniqueKey
 from workflows.storage.base import ModelChange, StoredModel
 from workflows.storage.postgres.connections import Connection
+from workflows.storage.postgres.fields import INDEX_WORK_ID, FieldKey, keys_of
 from workflows.storage.postgres.pool import Pool, Row
 from workflows.storage.postgres.statements import Statements
 
+_indexes = msgspec.json.Decoder(tuple[FieldIndex, ...])
 _unique_keys = msgspec.json.Decoder(tuple[UniqueKey, ...])
 
 
@@ -29,20 +32,20 @@ class Configuration:
         self._sql = sql
 
     async def load(self, key: ModelKey) -> StoredModel:
-        return _stored((await self._pool.fetch(self._sql["load"], key.id))[0])
+        return stored_model((await self._pool.fetch(self._sql["load"], key.id))[0])
 
     async def models(self) -> Sequence[Model]:
-        return [_model(row) for row in await self._pool.fetch(self._sql["models"])]
+        return [model_of(row) for row in await self._pool.fetch(self._sql["models"])]
 
     async def change(self, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]) -> StoredModel:
         """One transaction that commits wait for and that waits for commits under way. Raises what `decide` raises."""
         async with self._pool.connection() as connection, connection.transaction():
             await connection.fetch(self._sql["lock_configuration"])
             # Statements after the lock see everything that was committed before it.
-            stored = _stored(await connection.fetchrow(self._sql["load"], key.id))
+            found = stored_model(await connection.fetchrow(self._sql["load"], key.id))
             live = await connection.fetchval(self._sql["count_live"], key.id)
-            successor = decide(stored, live)
-            await self._save(connection, key, stored, successor)
+            successor = decide(found, live)
+            await self._save(connection, key, found, successor)
             epoch = await connection.fetchval(self._sql["raise_epoch"])
         return StoredModel(model=successor.model, workflows=successor.workflows, epoch=epoch)
 
@@ -61,7 +64,10 @@ class Configuration:
                 jsonio.dumps(to_json(model.node)).decode(),
                 jsonio.dumps(model.unique_keys).decode(),
                 model.updated_at,
+                jsonio.dumps(model.indexes).decode(),
             )
+        if _keys_of(model) != _keys_of(stored.model):
+            await connection.execute(self._sql["want_indexes"], self._sql.schema, INDEX_WORK_ID)
         if successor.workflows != stored.workflows:
             await connection.execute(self._sql["delete_workflows"], key.id)
             texts = [text.decode() for text in successor.workflows]
@@ -70,16 +76,18 @@ class Configuration:
             await connection.execute(self._sql["save_workflows"], key.id, texts, names, activity)
 
 
-def _stored(row: Row) -> StoredModel:
+def stored_model(row: Row) -> StoredModel:
+    """From a row of `load`."""
     return StoredModel(
-        model=None if row[1] is None else _model(row),
-        workflows=tuple(text.encode() for text in row[8]),
+        model=None if row[1] is None else model_of(row),
+        workflows=tuple(text.encode() for text in row[9]),
         epoch=row[0],
     )
 
 
-def _model(row: Row) -> Model:
-    _, name, version, is_locked, level, node, unique_keys, updated_at = row[:8]
+def model_of(row: Row) -> Model:
+    """From a row of `models`."""
+    _, name, version, is_locked, level, node, unique_keys, updated_at, indexes = row[:9]
     return Model(
         name=name,
         version=version,
@@ -87,8 +95,13 @@ def _model(row: Row) -> Model:
         locked=is_locked,
         change_level=None if level is None else ChangeLevel[level],
         unique_keys=_unique_keys.decode(unique_keys),
+        indexes=_indexes.decode(indexes),
         updated_at=updated_at,
     )
+
+
+def _keys_of(model: Model | None) -> Sequence[FieldKey]:
+    return () if model is None else keys_of(model)
 
 
 def _shown(document: bytes) -> tuple[str | None, bool | None]:

@@ -13,6 +13,7 @@ from workflows.core.schema.node import Node, merge
 from workflows.core.schema.serial import from_json, to_json
 from workflows.storage.base import ChangeSet
 from workflows.storage.postgres.connections import Connection
+from workflows.storage.postgres.fields import INDEX_WORK_ID
 from workflows.storage.postgres.statements import Statements
 
 _NO_EPOCH = -1
@@ -45,4 +46,5 @@ async def merge_into(connection: Connection, sql: Statements, schemas: Schemas, 
             merged[extension.model.id] = merge(merged[extension.model.id], extension.node)
     for model_id, node in merged.items():
         if node is not schemas[model_id]:
-            await connection.execute(sql["write_schema"], model_id, jsonio.dumps(to_json(node)).decode())
+            text = jsonio.dumps(to_json(node)).decode()
+            await connection.execute(sql["write_schema"], model_id, text, sql.schema, INDEX_WORK_ID)

@@ -30,6 +30,8 @@ from workflows.core.predicates.narrowing import (
 )
 from workflows.core.predicates.operands import is_canonical_uuid
 
+Number = Decimal | int
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MAX_DIGITS = 16_000
 _MAX_PARAMETERS = 1000
@@ -48,19 +50,24 @@ class SqlCondition(NamedTuple):
     parameters: Sequence[object]
 
 
+class PlainCondition(NamedTuple):
+    """`exact`: of heads that are not lossy, it selects just those that the narrowing accepts."""
+
+    sql: str
+    parameters: Sequence[object]
+    exact: bool
+
+
 EVERYTHING = SqlCondition(_TRUE, ())
 LOSSY = SqlCondition("h.lossy", ())
 
 
-def condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition:
+def condition(narrowing: Narrowing | None, *, first: int) -> PlainCondition:
     """The condition whose first parameter is `$first`; `true` when there is nothing to narrow by."""
-    if narrowing is None:
-        return EVERYTHING
-    plan = _Plan(first)
-    sql = plan.condition(narrowing)
-    if sql == _TRUE or len(plan.parameters) > _MAX_PARAMETERS:
-        return EVERYTHING
-    return SqlCondition(f"(h.lossy OR {sql})", plan.parameters)
+    plain = plain_condition(narrowing, first=first)
+    if plain is None:
+        return PlainCondition(_TRUE, (), False)
+    return plain if plain.sql == _TRUE else plain._replace(sql=f"(h.lossy OR {plain.sql})")
 
 
 def exact_condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition | None:
@@ -74,10 +81,20 @@ def exact_condition(narrowing: Narrowing | None, *, first: int) -> SqlCondition 
     return SqlCondition(sql, plan.parameters)
 
 
+def plain_condition(narrowing: Narrowing | None, *, first: int) -> PlainCondition | None:
+    """The condition on heads that are not lossy; None when it is too long."""
+    if narrowing is None:
+        return PlainCondition(_TRUE, (), True)
+    plan = _Plan(first)
+    sql = plan.condition(narrowing)
+    too_long = len(plan.parameters) > _MAX_PARAMETERS
+    return None if too_long else PlainCondition(sql, plan.parameters, not plan.is_wider)
+
+
 class _Plan:
     """One translation; parameters are numbered as they are met.
 
-    `is_wider` tells, for a narrowing that is exact, that something of it was left out.
+    `is_wider` tells that something of the narrowing was left out.
     """
 
     def __init__(self, first: int) -> None:

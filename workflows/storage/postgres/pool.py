@@ -35,7 +35,7 @@ _SESSION = {
     "idle_in_transaction_session_timeout": "10s",
     "client_connection_check_interval": "2s",
 }
-_REFUSALS = (
+REFUSALS = (
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
@@ -136,7 +136,7 @@ class Pool:
             if connection is not None and connection.is_in_transaction():
                 _end(connection)
             raise
-        except (OSError, TimeoutError, asyncpg.InterfaceError, *_REFUSALS) as error:
+        except (OSError, TimeoutError, asyncpg.InterfaceError, *REFUSALS) as error:
             if not _is_unavailability(error, connection):
                 raise
             _end(connection)
@@ -144,6 +144,24 @@ class Pool:
         finally:
             if connection is not None:
                 connections.release(connection)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncGenerator[Connection, None]:
+        """A connection of its own, for work that may take any time.
+
+        Raises StorageUnavailable when the database does not answer, or breaks off.
+        """
+        connection: Connection = None
+        try:
+            connection = await self._connect()
+            yield connection
+            await connection.close()
+        except (OSError, TimeoutError, asyncpg.InterfaceError, *REFUSALS) as error:
+            if not _is_unavailability(error, connection):
+                raise
+            raise StorageUnavailable from error
+        finally:
+            _end(connection)
 
     async def fetch(self, sql: str, *arguments: object, seconds: float | None = None) -> Sequence[Row]:
         """The rows of a statement that only reads; a broken connection is replaced once. Raises StorageUnavailable."""

@@ -10,17 +10,20 @@ from cyoda.errors import StorageUnavailable
 from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
+from workflows.core.field_index import IndexState
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.storage.base import (
     Aggregated,
     Aggregation,
+    Batch,
     ChangeSet,
     Lease,
     Message,
     ModelChange,
     Scan,
+    ScanPlan,
     Snapshot,
     StateCount,
     StoredModel,
@@ -28,10 +31,11 @@ from workflows.storage.base import (
     Work,
     WorkKind,
 )
-from workflows.storage.postgres import jobs
+from workflows.storage.postgres import index_builder, jobs
 from workflows.storage.postgres.aggregation import Aggregations
 from workflows.storage.postgres.commit import Commits
 from workflows.storage.postgres.configuration import Configuration
+from workflows.storage.postgres.index_builder import IndexBuilder
 from workflows.storage.postgres.messages import Messages
 from workflows.storage.postgres.pool import Pool
 from workflows.storage.postgres.reads import Reads
@@ -47,7 +51,7 @@ class _Tenant:
     """One schema: its statements, and the queues of what waits for it."""
 
     def __init__(self, pool: Pool, schema: str) -> None:
-        sql = Statements(schema)
+        self.sql = sql = Statements(schema)
         self.reads = Reads(pool, sql)
         self.scans = Scans(pool, sql)
         self.aggregations = Aggregations(pool, sql, self.scans)
@@ -65,13 +69,16 @@ class PostgresStorage:
         self._pool = pool
         self._directory = directory
         self._schemas: dict[str, _Tenant] = {}
+        self._builder = IndexBuilder(pool)
 
     async def open(self) -> None:
         """Connect, and bring all tenants' schemas up to date. Raises StorageUnavailable."""
         await self._pool.open()
         await upgrade_schemas(self._pool)
+        self._builder.start()
 
     async def close(self) -> None:
+        await self._builder.stop()
         await self._pool.close()
 
     async def ready(self) -> bool:
@@ -103,9 +110,12 @@ class PostgresStorage:
     ) -> Sequence[Version]:
         return await (await self._of(tenant)).reads.history(entity_id, until, limit)
 
-    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Sequence[Version]]:
+    async def scan(self, tenant: TenantId, scan: Scan) -> AsyncIterator[Batch]:
         async for batch in (await self._of(tenant)).scans.scan(scan):
             yield batch
+
+    async def plan(self, tenant: TenantId, scan: Scan) -> ScanPlan:
+        return await (await self._of(tenant)).scans.plan(scan)
 
     async def aggregate(self, tenant: TenantId, aggregation: Aggregation) -> Aggregated | None:
         return await (await self._of(tenant)).aggregations.aggregate(aggregation)
@@ -136,7 +146,12 @@ class PostgresStorage:
     async def change(
         self, tenant: TenantId, key: ModelKey, decide: Callable[[StoredModel, int], ModelChange]
     ) -> StoredModel:
-        return await (await self._of(tenant)).configuration.change(key, decide)
+        changed = await (await self._of(tenant)).configuration.change(key, decide)
+        self._builder.wake()
+        return changed
+
+    async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
+        return await index_builder.states(self._pool, (await self._of(tenant)).sql, key)
 
     # --- messages -----------------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 -- name: load
 -- The epoch, a model (null when there is none) and its workflows in order.
-SELECT c.epoch, m.name, m.version, m.locked, m.change_level, m.node, m.unique_keys, m.updated_at,
+SELECT c.epoch, m.name, m.version, m.locked, m.change_level, m.node, m.unique_keys, m.updated_at, m.indexes,
     ARRAY(SELECT w.document FROM {schema}.workflow w WHERE w.model_id = $1 ORDER BY w.position)
 FROM {schema}.configuration c
 LEFT JOIN {schema}.entity_model m ON m.id = $1
 
 -- name: models
-SELECT 0, m.name, m.version, m.locked, m.change_level, m.node, m.unique_keys, m.updated_at
+SELECT 0, m.name, m.version, m.locked, m.change_level, m.node, m.unique_keys, m.updated_at, m.indexes
 FROM {schema}.entity_model m
 ORDER BY m.name, m.version
 
@@ -20,11 +20,11 @@ UPDATE {schema}.configuration SET epoch = epoch + 1 RETURNING epoch
 SELECT count(*) FROM {schema}.head WHERE model_id = $1 AND NOT deleted
 
 -- name: save_model
-INSERT INTO {schema}.entity_model (id, name, version, locked, change_level, node, unique_keys, updated_at)
-VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8)
+INSERT INTO {schema}.entity_model (id, name, version, locked, change_level, node, unique_keys, updated_at, indexes)
+VALUES ($1, $2, $3, $4, $5, $6::json, $7::json, $8, $9::json)
 ON CONFLICT (id) DO UPDATE SET
     locked = excluded.locked, change_level = excluded.change_level, node = excluded.node,
-    unique_keys = excluded.unique_keys, updated_at = excluded.updated_at
+    unique_keys = excluded.unique_keys, updated_at = excluded.updated_at, indexes = excluded.indexes
 
 -- name: delete_model
 DELETE FROM {schema}.entity_model WHERE id = $1

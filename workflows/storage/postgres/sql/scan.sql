@@ -1,4 +1,5 @@
 -- The planner puts its condition over the head `h` in place of {narrowing}; its parameters follow those named here.
+-- Rows are numbered 1, or 2 where the head does not tell whether they satisfy it.
 
 -- name: scan_latest
 -- The first batch of the latest state, and the token by which the others see the same state (in a row numbered 0).
@@ -7,11 +8,11 @@ SELECT 0 AS number, NULL::uuid AS entity_id, pg_current_snapshot()::text AS mode
     NULL::text, NULL::text, NULL::boolean
 UNION ALL
 (
-    SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+    SELECT CASE WHEN page.lossy THEN 2 ELSE 1 END, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
         v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id,
         v.executor_kind, v.deleted
     FROM (
-        SELECT h.entity_id, h.valid_from
+        SELECT h.entity_id, h.valid_from, h.lossy
         FROM {schema}.head h
         WHERE h.model_id = $1 AND NOT h.deleted AND {narrowing}
         ORDER BY h.entity_id
@@ -27,7 +28,7 @@ UNION ALL
 
 -- name: scan_snapshot
 -- One batch after the id $4 at the snapshot $5. A head that the snapshot cannot see is passed over to its versions.
-SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+SELECT CASE WHEN h.lossy OR NOT pg_visible_in_snapshot(h.xid, $5::pg_snapshot) THEN 2 ELSE 1 END, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
     v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id,
     v.executor_kind, v.deleted
 FROM {schema}.head h
@@ -44,7 +45,8 @@ OFFSET $2 LIMIT $3
 
 -- name: scan_instant
 -- As `scan_snapshot`, of what was valid at the instant $6.
-SELECT 1, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
+SELECT CASE WHEN h.lossy OR h.valid_from > $6 OR NOT pg_visible_in_snapshot(h.xid, $5::pg_snapshot) THEN 2 ELSE 1 END,
+    v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
     v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id,
     v.executor_kind, v.deleted
 FROM {schema}.head h
