@@ -24,8 +24,8 @@ from workflows.storage.postgres.scan import MAX_CANDIDATES
 from workflows.storage.postgres.store import PostgresStorage
 from workflows.storage.postgres.tenants import SchemaDirectory
 
-SAMPLE: Json = {"mail": "x", "n": 1, "day": "2024-05-01", "flag": True, "it's": {"a b": "x"}}
-FIELDS = ("$.mail", "$.n", "$.day", "$.it's.a b", STATE_FIELD)
+SAMPLE: Json = {"mail": "x", "n": 1, "day": "2024-05-01", "flag": True, "it's": {"a b": "x"}, "{narrowing}": "x"}
+FIELDS = ("$.mail", "$.n", "$.day", "$.it's.a b", "$.{narrowing}", STATE_FIELD)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def until_in_database(database: Any, home: Home, count: int) -> None:
 def document(number: int) -> Document:
     return Document.from_value(
         {"mail": f"m{number}@x", "n": number, "day": f"2024-05-{number % 28 + 1:02}", "flag": number % 2 == 0,
-         "it's": {"a b": f"v{number}"}}
+         "it's": {"a b": f"v{number}"}, "{narrowing}": f"'{number}"}
     )  # fmt: skip
 
 
@@ -99,6 +99,7 @@ EQUAL_MAIL = Simple("$.mail", Operator.EQUALS, "m7@x")
         (Simple("$.n", Operator.IS_NULL), ("$.n",), 0),
         (Simple("$.day", Operator.EQUALS, "2024-05-01"), ("$.day",), 36),
         (Simple("$.it's.a b", Operator.EQUALS, "v7"), ("$.it's.a b",), 1),
+        (Simple("$.{narrowing}", Operator.EQUALS, "'7"), ("$.{narrowing}",), 1),
         (Lifecycle("state", Operator.EQUALS, "RARE"), (STATE_FIELD,), 3),
         (Group("AND", (Simple("$.flag", Operator.EQUALS, True), EQUAL_MAIL)), ("$.mail",), 1),
         (Group("OR", (EQUAL_MAIL, Simple("$.n", Operator.EQUALS, NumberText("9")))), ("$.mail", "$.n"), 2),

@@ -62,19 +62,20 @@ def candidates(scan: Scan, sql: Statements, *, first: int) -> Candidates | None:
         return None
     parameters = list(condition.parameters)
     lookups = _Lookups(parameters, first)
-    found = [
-        _selected(sql, scan.model.id, branch, lookups).replace("{narrowing}", condition.sql) for branch in branches
-    ]
+    found = [_selected(sql, scan.model.id, branch, lookups, condition) for branch in branches]
     united = " UNION ".join(f"({select})" for select in found)
     lossy = sql["lossy_candidates"].replace("{model}", fields.of_model(scan.model.id, "h."))
     return Candidates(f"({united}) UNION ALL ({lossy})", parameters, condition.exact)
 
 
-def _selected(sql: Statements, model_id: UUID, branch: Branch, lookups: _Lookups) -> str:
+def _selected(
+    sql: Statements, model_id: UUID, branch: Branch, lookups: _Lookups, condition: planner.PlainCondition
+) -> str:
     by_id = any(isinstance(leaf, LifecycleEquals) and leaf.field == "id" for leaf in branch)
     # Said by its function, the model is no lookup: the id is the better one, whatever the database knows about them.
     model = f"uuid_eq(h.model_id, '{model_id}'::uuid)" if by_id else fields.of_model(model_id, "h.")
-    return sql["candidates"].replace("{model}", model).replace("{lookup}", lookups.conditions(branch))
+    text = sql["candidates"].replace("{model}", model).replace("{narrowing}", condition.sql)
+    return text.replace("{lookup}", lookups.conditions(branch))  # the last, for it spells names of fields
 
 
 def fields_of(scan: Scan, indexes: Collection[str]) -> tuple[str, ...]:
