@@ -88,6 +88,7 @@ def _types(described: Iterable[tuple[Route, Operation]], path_types: PathTypes) 
         yield from (parameter.type for parameter in operation.parameters)
         yield from operation.body.values()
         yield operation.answer
+        yield from operation.other_answers.values()
 
 
 class _Names:
@@ -150,10 +151,14 @@ class _Members:
 
     def _responses(self) -> dict[str, Any]:
         operation = self._operation
+        answers = {operation.answer_type: operation.answer, **operation.other_answers}
         responses: dict[str, Any] = {
             "200": {
                 "description": "Done.",
-                "content": {operation.answer_type: {"schema": self._schemas.of(operation.answer)}},
+                "content": {
+                    media_type: {"schema": self._schemas.of(answer)}
+                    for media_type, answer in answers.items()
+                },
             }
         }
         errors: tuple[type[CyodaError], ...] = (*operation.errors, BadRequest, ServerError)

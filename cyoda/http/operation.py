@@ -30,7 +30,7 @@ class Operation:
     """One endpoint: what it takes, what it answers with 200, and the refusals it knows.
 
     `body` maps media types to the type of the body; `answer` is the type of a JSON answer, or of each line of an
-    NDJSON one (`answer_type` names the media type).
+    NDJSON one (`answer_type` names the media type); `other_answers` maps other media types of a 200 to their types.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Operation:
     body_required: bool = False
     answer: Any = None
     answer_type: str = JSON_TYPE
+    other_answers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: tuple[type[CyodaError], ...] = ()
     deprecated: bool = False
 
@@ -55,6 +56,7 @@ def operation(
     *parameters: Parameter,
     answer: Any,
     answer_type: str = JSON_TYPE,
+    other_answers: Mapping[str, Any] | None = None,
     body: Any = None,
     body_required: bool = True,
     errors: Sequence[type[CyodaError]] = (),
@@ -76,6 +78,7 @@ def operation(
             body_required=body_required,
             answer=answer,
             answer_type=answer_type,
+            other_answers=other_answers or {},
             errors=tuple(errors),
             deprecated=deprecated,
         )

@@ -10,6 +10,7 @@ from msgspec import Meta
 from cyoda.clock import utc_text
 from cyoda.errors import (
     InvalidChangeLevel,
+    InvalidIndexDefinition,
     InvalidUniqueKeyDefinition,
     ModelAlreadyLocked,
     ModelAlreadyUnlocked,
@@ -65,6 +66,34 @@ class UniqueKeys(Shape, frozen=True, kw_only=True):
     """The whole list of a model's unique keys; an empty one clears it."""
 
     unique_keys: list[UniqueKeyShape]
+
+
+class IndexShape(Shape, frozen=True, kw_only=True):
+    """Fields (`$.a.b`, or `@state` for the lifecycle state) that are indexed, each by itself."""
+
+    id: str
+    fields: Annotated[list[str], Meta(min_length=1)]
+
+
+class Indexes(Shape, frozen=True, kw_only=True):
+    """The whole list of a model's declared indexes; an empty one clears it."""
+
+    indexes: list[IndexShape]
+
+
+class IndexStateShape(Shape, frozen=True, kw_only=True):
+    """A declared index; `progress` goes from 0 to 1. What failed is tried again."""
+
+    id: str
+    fields: list[str]
+    state: Literal["building", "ready", "failed"]
+    progress: Annotated[float, Meta(ge=0, le=1)]
+
+
+class IndexStates(Shape, frozen=True, kw_only=True):
+    """The declared indexes of a model."""
+
+    indexes: list[IndexStateShape]
 
 
 class ModelExport(Shape, frozen=True, kw_only=True):
@@ -188,6 +217,36 @@ async def set_unique_keys(request: ApiRequest, platform: Platform) -> Response:
     body = await request.body(UNIQUE_KEYS_LIMIT_BYTES, UNPARSABLE_BODY)
     await models.set_unique_keys(request.principal, key, body, platform=platform)
     return _action_result(key, f"unique keys set on model {key}")
+
+
+@operation(
+    "Declare the fields of a model that searches find by index",
+    body=Indexes,
+    answer=ActionResult,
+    errors=[ModelNotFound, InvalidIndexDefinition, StorageUnavailable],
+)
+async def set_indexes(request: ApiRequest, platform: Platform) -> Response:
+    """The list replaces the declared one, on locked models too. Indexes are built in the background and change no
+    answer; each costs every write of an entity some time."""
+    key = model_key(request)
+    body = await request.body(UNIQUE_KEYS_LIMIT_BYTES, UNPARSABLE_BODY)
+    await models.set_indexes(request.principal, key, body, platform=platform)
+    return _action_result(key, f"indexes set on model {key}")
+
+
+@operation(
+    "Tell how far the declared indexes of a model are", answer=IndexStates, errors=[ModelNotFound, StorageUnavailable]
+)
+async def list_indexes(request: ApiRequest, platform: Platform) -> Response:
+    found = await models.list_indexes(request.principal, model_key(request), platform=platform)
+    return json_response(
+        IndexStates(
+            indexes=[
+                IndexStateShape(id=index.id, fields=list(index.fields), state=state.state, progress=state.progress)
+                for index, state in found
+            ]
+        )
+    )
 
 
 def _action_result(key: ModelKey, message: str, *, success: bool = True) -> Response:

@@ -43,6 +43,8 @@ _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("PUT", "/model/{entityName}/{modelVersion}/unlock", models.unlock_model),
     ("POST", "/model/{entityName}/{modelVersion}/changeLevel/{changeLevel}", models.set_change_level),
     ("PUT", "/model/{entityName}/{modelVersion}/unique-keys", models.set_unique_keys),
+    ("PUT", "/model/{entityName}/{modelVersion}/indexes", models.set_indexes),
+    ("GET", "/model/{entityName}/{modelVersion}/indexes", models.list_indexes),
     ("DELETE", "/model/{entityName}/{modelVersion}", models.delete_model),
     ("POST", "/model/{entityName}/{modelVersion}/workflow/import", workflows.import_workflows),
     ("GET", "/model/{entityName}/{modelVersion}/workflow/export", workflows.export_workflows),

@@ -10,6 +10,7 @@ from cyoda import jsonio
 from cyoda.errors import BadRequest, ModelNotFound
 from cyoda.principal import Principal
 from workflows.core.entity import ModelKey
+from workflows.core.field_index import FieldIndex, IndexState, joint_state
 from workflows.core.schema.export import exported
 from workflows.core.schema.model import Model, imported
 from workflows.core.schema.validation import joined
@@ -85,6 +86,37 @@ async def set_unique_keys(principal: Principal, key: ModelKey, body: bytes, *, p
         raise BadRequest("failed to parse request body") from None
     keys = tuple(UniqueKey(item.id, tuple(item.fields)) for item in declared)
     return await _alter(principal, key, lambda model, _live: model.with_unique_keys(keys), platform)
+
+
+class _IndexesBody(msgspec.Struct):
+    class Index(msgspec.Struct):
+        id: str = ""
+        fields: list[str] = []
+
+    indexes: list[Index] | None = None
+
+
+async def set_indexes(principal: Principal, key: ModelKey, body: bytes, *, platform: Platform) -> Model:
+    """Replace the declared indexes of a model, locked or not; they are built and removed in the background.
+
+    Raises BadRequest (body), ModelNotFound, InvalidIndexDefinition.
+    """
+    try:
+        declared = msgspec.json.decode(body, type=_IndexesBody).indexes or []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("failed to parse request body") from None
+    indexes = tuple(FieldIndex(item.id, tuple(item.fields)) for item in declared)
+    return await _alter(principal, key, lambda model, _live: model.with_indexes(indexes), platform)
+
+
+async def list_indexes(
+    principal: Principal, key: ModelKey, *, platform: Platform
+) -> Sequence[tuple[FieldIndex, IndexState]]:
+    """The declared indexes of a model, each with how far it is. Raises ModelNotFound."""
+    model = await _model(principal, key, platform)
+    fields = await platform.storage.index_states(principal.tenant, key)
+    wanted = IndexState("building", 0.0)
+    return [(index, joint_state([fields.get(field, wanted) for field in index.fields])) for index in model.indexes]
 
 
 async def delete_model(principal: Principal, key: ModelKey, *, platform: Platform) -> Model:

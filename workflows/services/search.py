@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from cyoda.errors import BadRequest, ModelNotFound, ScanBudgetExhausted, SearchResultLimit
@@ -11,18 +12,47 @@ from cyoda.principal import Principal
 from workflows.core.entity import ModelKey, Version
 from workflows.core.predicates.condition import Condition
 from workflows.core.predicates.kernel import Predicate, compile_condition
-from workflows.core.predicates.narrowing import narrow
+from workflows.core.predicates.narrowing import Narrowing, narrow
 from workflows.core.predicates.parsing import parse_condition
 from workflows.core.predicates.sort import SortKey, parse_sort, resolve_sort, sort_key
 from workflows.core.predicates.validation import check_structure, validate
+from workflows.core.schema.model import Model
 from workflows.services.configurations import Configured, View
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
-from workflows.storage.base import Scan, Snapshot
+from workflows.storage.base import Batch, Scan, Snapshot
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
 BUDGET_EXHAUSTED = "search scan budget exhausted; narrow the query or add an indexable predicate"
+
+
+async def explain_direct(
+    principal: Principal,
+    key: ModelKey,
+    condition: bytes,
+    *,
+    limit: str | None = None,
+    at: datetime | None = None,
+    sort: Sequence[str] = (),
+    platform: Platform,
+    join: Transaction | None = None,
+) -> tuple[Explanation, Model]:
+    """How `search_direct` would go about the same question, and the model; it takes any number of matches.
+
+    Of a joined transaction what it has written is left out. Raises as `search_direct`, but SearchResultLimit.
+    """
+    tree, sort_keys, _ = _parsed(condition, sort, limit, platform)
+
+    async def attempt(view: View) -> tuple[Explanation, Model]:
+        configured = await _known(view, key)
+        search = Search(principal, configured, tree, sort_keys, None, platform)
+        if join is None or at is not None:
+            return await search.explained(at=at), configured.model
+        async with platform.transactions.run(principal, join) as transaction:
+            return await search.explained(snapshot=await transaction.snapshot()), configured.model
+
+    return await platform.configurations.decide(principal.tenant, attempt)
 
 
 async def search_direct(
@@ -43,15 +73,10 @@ async def search_direct(
     to the read set of the joined transaction. Raises, in the contract's order (search 2.5): BadRequest,
     InvalidFieldPath, InvalidCondition, ModelNotFound, ConditionTypeMismatch, SearchResultLimit, ScanBudgetExhausted.
     """
-    tree = parse_condition(condition)
-    sort_keys = parse_sort(sort, max_keys=platform.limits.max_sort_keys)
-    cap = search_limit(limit)
-    check_structure(tree)
+    tree, sort_keys, cap = _parsed(condition, sort, limit, platform)
 
     async def attempt(view: View) -> list[Version]:
-        configured = await view.get(key)
-        if configured.stored.model is None:
-            raise ModelNotFound(f"model {key.name}/{key.version} not found")
+        configured = await _known(view, key)
         search = Search(principal, configured, tree, sort_keys, cap, platform)
         if join is None or at is not None:
             return await search.committed(at=at)
@@ -59,6 +84,25 @@ async def search_direct(
             return await search.joined(transaction, tracking=tracking)
 
     return await platform.configurations.decide(principal.tenant, attempt)
+
+
+def _parsed(
+    condition: bytes, sort: Sequence[str], limit: str | None, platform: Platform
+) -> tuple[Condition, Sequence[SortKey], int]:
+    """Raises BadRequest, InvalidFieldPath, InvalidCondition, in the contract's order."""
+    tree = parse_condition(condition)
+    sort_keys = parse_sort(sort, max_keys=platform.limits.max_sort_keys)
+    cap = search_limit(limit)
+    check_structure(tree)
+    return tree, sort_keys, cap
+
+
+async def _known(view: View, key: ModelKey) -> Configured:
+    """Raises ModelNotFound."""
+    configured = await view.get(key)
+    if configured.stored.model is None:
+        raise ModelNotFound(f"model {key.name}/{key.version} not found")
+    return configured
 
 
 def search_limit(text: str | None) -> int:
@@ -74,6 +118,19 @@ def search_limit(text: str | None) -> int:
     if limit > MAX_LIMIT:
         raise BadRequest(f"limit exceeds maximum {MAX_LIMIT}")
     return limit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Explanation:
+    """How a search went: by the indexes of which fields, if any; among how many entities the backend looked for what
+    the narrowing accepts, how many of them the kernel judged, and how many match. `is_residual`: some had to be."""
+
+    fields: tuple[str, ...]
+    narrowing: Narrowing
+    examined: int
+    judged: int
+    matched: int
+    is_residual: bool
 
 
 class Search:
@@ -95,6 +152,7 @@ class Search:
         self._narrowing = narrow(condition, configured.fields)
         self._tenant = principal.tenant
         self._model = configured.key
+        self._indexed = configured.model.indexed
         self._cap = cap
         self._storage = platform.storage
         self._budget = platform.limits.scan_budget
@@ -120,16 +178,44 @@ class Search:
         own_matches.sort(key=_by_id)
         return self._sorted(list(heapq.merge(committed, own_matches, key=_by_id)))
 
+    async def explained(self, *, at: datetime | None = None, snapshot: Snapshot | None = None) -> Explanation:
+        """How the committed state is searched, by doing it. Raises ScanBudgetExhausted."""
+        plan = await self._storage.plan(self._tenant, self._scan(at, snapshot))
+        matched = judged = 0
+        async for batch, found in self._batches(self._scan(at, snapshot)):
+            matched += len(found)
+            judged += 0 if self._is_settled(batch) else len(batch)
+        return Explanation(
+            fields=plan.fields,
+            narrowing=self._narrowing,
+            examined=max(plan.examined, matched),
+            judged=judged,
+            matched=matched,
+            is_residual=not (plan.exact and self._narrowing.exact),
+        )
+
     async def _matches(self, *, at: datetime | None = None, snapshot: Snapshot | None = None) -> AsyncIterator[Version]:
-        scan = Scan(model=self._model, at=at, snapshot=snapshot, narrowing=self._narrowing)
-        examined, predicate = 0, self._predicate
+        async for _, found in self._batches(self._scan(at, snapshot)):
+            for version in found:
+                yield version
+
+    async def _batches(self, scan: Scan) -> AsyncIterator[tuple[Batch, Sequence[Version]]]:
+        """Each batch with its matches. What needs no second look is not counted against the budget."""
+        judged, predicate = 0, self._predicate
         async for batch in self._storage.scan(self._tenant, scan):
-            examined += len(batch)
-            if examined > self._budget:
+            if self._is_settled(batch):
+                yield batch, batch
+                continue
+            judged += len(batch)
+            if judged > self._budget:
                 raise ScanBudgetExhausted(BUDGET_EXHAUSTED)
-            for version in batch:
-                if predicate(version.document.value, version):
-                    yield version
+            yield batch, [version for version in batch if predicate(version.document.value, version)]
+
+    def _is_settled(self, batch: Batch) -> bool:
+        return batch.exact and self._narrowing.exact
+
+    def _scan(self, at: datetime | None, snapshot: Snapshot | None) -> Scan:
+        return Scan(model=self._model, at=at, snapshot=snapshot, narrowing=self._narrowing, indexed=self._indexed)
 
     def _add(self, found: list[Version], version: Version) -> None:
         if len(found) == self._cap:
