@@ -75,6 +75,8 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     arm: tuple[Timer, ...] = ()
     disarm: tuple[str, ...] = ()
     """Ids of timers to remove; removing an absent one is fine."""
+    armed: tuple[Timer, ...] = ()
+    """Timers that must still be armed exactly as they were read: of several commits that fire one, one is accepted."""
     extensions: tuple[Extension, ...] = ()
     epoch: int | None = None
 
@@ -209,7 +211,9 @@ class EntityStore(Protocol):
     async def commit(self, tenant: TenantId, change: ChangeSet) -> datetime:
         """Apply the change set durably and return its commit moment.
 
-        Raises Conflict (an expected or read version is no longer current), UniqueViolation, StaleConfiguration.
+        Raises Conflict (an expected or read version is no longer current, or a timer armed otherwise),
+        UniqueViolation, StaleConfiguration. Each armed timer is work of the kind `timer` that is due when it is, until
+        it is disarmed.
         """
         ...
 
@@ -222,6 +226,10 @@ class EntityStore(Protocol):
         ...
 
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]: ...
+
+    async def timers(self, tenant: TenantId, timer_ids: Sequence[str]) -> Sequence[Timer]:
+        """The armed ones of the given timers, in no order."""
+        ...
 
 
 class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -283,8 +291,8 @@ class MessageStore(Protocol):
         ...
 
 
-WorkKind = Literal["search", "expiry"]
-"""`search` runs a search job, `expiry` removes one."""
+WorkKind = Literal["search", "expiry", "timer"]
+"""`search` runs a search job, `expiry` removes one, `timer` fires a timer (its id is 16 bytes in hex, as a UUID's)."""
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -356,6 +364,10 @@ class SearchJobStore(Protocol):
 
         Askers at the same time get different work.
         """
+        ...
+
+    async def next_due(self, kind: WorkKind) -> datetime | None:
+        """When the earliest work of a kind, of any tenant, is due; None when there is none."""
         ...
 
     async def drop_work(self, work: Work) -> None:

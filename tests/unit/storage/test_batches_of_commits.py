@@ -45,6 +45,7 @@ async def test_unrelated_changes_share_a_batch() -> None:
         (change(arm=(timer(A),)), change(arm=(timer(A),))),
         (change(arm=(timer(A),)), change(disarm=(timer(A).id,))),
         (change(disarm=("t",)), change(disarm=("t",))),
+        (change(armed=(timer(A),), disarm=(timer(A).id,)), change(armed=(timer(A),), disarm=(timer(A).id,))),
     ],
 )
 async def test_changes_that_touch_each_other_follow_each_other(one: ChangeSet, other: ChangeSet) -> None:

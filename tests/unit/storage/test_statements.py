@@ -34,13 +34,14 @@ def test_a_name_that_would_be_cut_is_refused(name: str) -> None:
 
 def test_the_commit_statement_takes_what_is_gathered() -> None:
     numbers = {int(number) for number in re.findall(r"\$(\d+)", templates()["commit"])}
-    assert numbers == set(range(1, len(gather([], Care.CHEAP).values) + 1))
+    assert numbers == set(range(1, len(gather([], Care.CHEAP, "s", "t").values) + 1))
 
 
 def test_parts_of_a_statement_that_are_not_needed_are_left_out_and_its_parameters_numbered_anew() -> None:
-    whole, all_used = Statements("s").variant("commit", frozenset(("creates", "updates", "reads", "claims", "timers")))
+    parts = frozenset(("creates", "updates", "reads", "claims", "timers", "armed"))
+    whole, all_used = Statements("s").variant("commit", parts)
     small, used = Statements("s").variant("commit", frozenset(("creates",)))
-    assert list(all_used) == list(range(len(gather([], Care.CHEAP).values)))
+    assert list(all_used) == list(range(len(gather([], Care.CHEAP, "s", "t").values)))
     assert {int(n) for n in re.findall(r"\$(\d+)", small)} == set(range(1, len(used) + 1))
     assert "timer" in whole
     assert "timer" not in small

@@ -33,6 +33,9 @@ class Agenda:
     def drop(self, tenant: TenantId, row_id: UUID) -> None:
         self._due.pop((tenant, row_id), None)
 
+    def next_due(self, kind: WorkKind) -> datetime | None:
+        return min((due_at for due_at, due_kind in self._due.values() if due_kind == kind), default=None)
+
     def take(self, kind: WorkKind, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
         due = [(due_at, row) for row, (due_at, due_kind) in self._due.items() if due_kind == kind and due_at <= now]
         taken = [row for _, row in sorted(due)[:limit]]

@@ -51,12 +51,13 @@ class _Tenant:
         self.entities = Entities()
         self.configuration = Configuration()
         self.messages = Messages()
-        self.timers = Timers()
+        self.timers = Timers(tenant, agenda)
         self.audit: dict[UUID, list[AuditRecord]] = {}
 
     def commit(self, change: ChangeSet) -> datetime:
         self.configuration.check(change)
         self.entities.check(change)
+        self.timers.check(change)
         self.configuration.extend(change.extensions)
         self.timers.apply(change)
         for record in change.audit:
@@ -132,6 +133,9 @@ class MemoryStorage:
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return self._of(tenant).timers.of(entity_id)
 
+    async def timers(self, tenant: TenantId, timer_ids: Sequence[str]) -> Sequence[Timer]:
+        return self._of(tenant).timers.some(timer_ids)
+
     # --- configuration ------------------------------------------------------------------------------------------
 
     async def load(self, tenant: TenantId, key: ModelKey) -> StoredModel:
@@ -204,6 +208,9 @@ class MemoryStorage:
 
     async def take_due_work(self, kind: WorkKind, *, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
         return self._agenda.take(kind, now, again_at, limit)
+
+    async def next_due(self, kind: WorkKind) -> datetime | None:
+        return self._agenda.next_due(kind)
 
     async def drop_work(self, work: Work) -> None:
         self._agenda.drop(work.tenant, work.id)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from cyoda import jsonio
+from cyoda.principal import TenantId
 from workflows.core.entity import Document, ModelKey
 from workflows.storage.base import ChangeSet, Write
 from workflows.storage.postgres.documents import UNKEPT, is_suspect, substitute
@@ -47,16 +48,19 @@ class _Table:
 class Arguments(NamedTuple):
     """The parameters of the whole `commit` statement, and the optional parts of it that they need."""
 
-    values: list[Sequence[object]]
+    values: list[object]
     parts: frozenset[str]
 
 
-def gather(changes: Sequence[ChangeSet], care: Care) -> Arguments:
-    """What `commit` takes for a batch; members are numbered from 1 in the order of `changes`."""
+def gather(changes: Sequence[ChangeSet], care: Care, schema: str, tenant: TenantId) -> Arguments:
+    """What `commit` takes for a batch; members are numbered from 1 in the order of `changes`.
+
+    `schema` and `tenant` say whose pending work the timers are.
+    """
     locked: set[UUID] = set()
     freeing: list[UUID] = []
     writes, reads, claims = _Table(17), _Table(3), _Table(5)
-    audit, disarm, arm = _Table(4), _Table(2), _Table(12)
+    audit, disarm, arm, armed = _Table(4), _Table(2), _Table(12), _Table(6)
     for member, change in enumerate(changes, 1):
         for write in change.writes:
             writes.add(*_write(member, change, write, care))
@@ -73,10 +77,13 @@ def gather(changes: Sequence[ChangeSet], care: Care) -> Arguments:
         for record in change.audit:
             audit.add(member, record.entity_id, record.transaction_id, jsonio.dumps(record.events).decode())
         _timers(member, change, disarm, arm)
+        for timer in change.armed:
+            armed.add(member, timer.id, timer.due_at, timer.armed_at, timer.armed_by.id, timer.armed_by.kind)
     epochs = [change.epoch for change in changes]
-    values = [
+    values: list[object] = [
         epochs, list(locked), *writes.columns(), *reads.columns(), *claims.columns(), freeing, *audit.columns(),
-        *disarm.columns(), *arm.columns(),
+        *disarm.columns(), *arm.columns(), *armed.columns(),
+        schema, tenant,
     ]  # fmt: skip
     parts = {
         "creates": any(write.expected == 0 for change in changes for write in change.writes),
@@ -84,6 +91,7 @@ def gather(changes: Sequence[ChangeSet], care: Care) -> Arguments:
         "reads": bool(reads),
         "claims": bool(claims) or bool(freeing),
         "timers": bool(disarm) or bool(arm),
+        "armed": bool(armed),
     }
     return Arguments(values, frozenset(part for part, is_needed in parts.items() if is_needed))
 

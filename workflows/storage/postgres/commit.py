@@ -17,6 +17,7 @@ from datetime import datetime
 import asyncpg
 
 from cyoda.errors import Conflict, ServerError, StorageUnavailable, UniqueViolation
+from cyoda.principal import TenantId
 from workflows.storage.base import ChangeSet, StaleConfiguration
 from workflows.storage.postgres import extensions
 from workflows.storage.postgres.arguments import Arguments, Care, gather
@@ -64,9 +65,10 @@ def take(queue: deque[_Member]) -> list[_Member]:
 class Commits:
     """The commits of one schema."""
 
-    def __init__(self, pool: Pool, sql: Statements) -> None:
+    def __init__(self, pool: Pool, sql: Statements, tenant: TenantId) -> None:
         self._pool = pool
         self._sql = sql
+        self._tenant = tenant
         self._batching: Batching[ChangeSet, datetime] = Batching(self._answer, take)
 
     async def commit(self, change: ChangeSet) -> datetime:
@@ -117,7 +119,7 @@ class Commits:
 
     async def _together(self, changes: Sequence[ChangeSet], care: Care) -> Sequence[Outcome]:
         """One attempt at a batch. Raises StorageUnavailable, and the driver's errors when nothing was committed."""
-        arguments = gather(changes, care)
+        arguments = gather(changes, care, self._sql.schema, self._tenant)
         is_sent = False
         try:
             async with self._pool.connection(self._seconds(changes)) as connection:

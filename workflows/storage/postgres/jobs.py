@@ -113,6 +113,15 @@ async def take_due_work(pool: Pool, kind: WorkKind, now: datetime, again_at: dat
     return [Work(tenant=row[0], kind=row[1], id=row[2]) for row in found]
 
 
+async def next_due(pool: Pool, kind: WorkKind) -> datetime | None:
+    """The earliest moment at which work of any schema is due; none before there is a schema."""
+    try:
+        found = await pool.fetch(templates()["next_due_work"], kind)
+    except asyncpg.UndefinedTableError:
+        return None
+    return found[0][0] if found else None
+
+
 async def drop_work(pool: Pool, work: Work) -> None:
     async with pool.connection() as connection:
         await connection.execute(templates()["drop_work"], work.tenant, work.id)

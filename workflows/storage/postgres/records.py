@@ -37,6 +37,9 @@ class Records:
     async def timers_of(self, entity_id: UUID) -> Sequence[Timer]:
         return [_timer(row) for row in await self._pool.fetch(self._sql["timers_of"], entity_id)]
 
+    async def timers(self, timer_ids: Sequence[str]) -> Sequence[Timer]:
+        return [_timer(row) for row in await self._pool.fetch(self._sql["timers"], list(timer_ids))]
+
 
 def _timer(row: Row) -> Timer:
     timer_id, entity_id, name, version, source_state, transition, due_at, timeout_ms, armed_at, by_id, by_kind = row

@@ -42,9 +42,8 @@ class Scope:
         """Whether the change set touches nothing that a member writes, claims or times; it is a member from then on."""
         written = [write.entity_id for write in change.writes]
         exclusive = _claimed(change)
-        if change.arm or change.disarm:
-            exclusive += [timer.id for timer in change.arm]
-            exclusive += [timer_id for timer_id in change.disarm if timer_id not in exclusive]
+        if change.arm or change.disarm or change.armed:
+            exclusive += dict.fromkeys([*(t.id for t in (*change.arm, *change.armed)), *change.disarm])
         if not (
             self._written.isdisjoint(written)
             and self._read.isdisjoint(written)

@@ -50,12 +50,12 @@ _READY_SECONDS = 2.0
 class _Tenant:
     """One schema: its statements, and the queues of what waits for it."""
 
-    def __init__(self, pool: Pool, schema: str) -> None:
+    def __init__(self, pool: Pool, schema: str, tenant: TenantId) -> None:
         self.sql = sql = Statements(schema)
         self.reads = Reads(pool, sql)
         self.scans = Scans(pool, sql)
         self.aggregations = Aggregations(pool, sql, self.scans)
-        self.commits = Commits(pool, sql)
+        self.commits = Commits(pool, sql, tenant)
         self.records = Records(pool, sql)
         self.configuration = Configuration(pool, sql)
         self.messages = Messages(pool, sql)
@@ -135,6 +135,9 @@ class PostgresStorage:
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return await (await self._of(tenant)).records.timers_of(entity_id)
 
+    async def timers(self, tenant: TenantId, timer_ids: Sequence[str]) -> Sequence[Timer]:
+        return await (await self._of(tenant)).records.timers(timer_ids)
+
     # --- configuration ------------------------------------------------------------------------------------------
 
     async def load(self, tenant: TenantId, key: ModelKey) -> StoredModel:
@@ -201,6 +204,9 @@ class PostgresStorage:
     async def take_due_work(self, kind: WorkKind, *, now: datetime, again_at: datetime, limit: int) -> Sequence[Work]:
         return await jobs.take_due_work(self._pool, kind, now, again_at, limit)
 
+    async def next_due(self, kind: WorkKind) -> datetime | None:
+        return await jobs.next_due(self._pool, kind)
+
     async def drop_work(self, work: Work) -> None:
         await jobs.drop_work(self._pool, work)
 
@@ -208,5 +214,5 @@ class PostgresStorage:
         schema = await self._directory.schema_of(tenant)
         found = self._schemas.get(schema)
         if found is None:
-            found = self._schemas[schema] = _Tenant(self._pool, schema)
+            found = self._schemas[schema] = _Tenant(self._pool, schema, tenant)
         return found

@@ -14,6 +14,14 @@ WITH current AS MATERIALIZED (
         AND (SELECT epoch FROM current) IS NOT NULL  -- configuration is locked before heads, here as everywhere
     ORDER BY entity_id
     FOR NO KEY UPDATE
+-- when armed
+), locked_timers AS MATERIALIZED (
+    SELECT id, due_at, armed_at, armed_by_id, armed_by_kind
+    FROM {schema}.timer
+    WHERE id = ANY($48::text[]) AND (SELECT count(*) FROM locked) >= 0  -- heads are locked before timers
+    ORDER BY id
+    FOR UPDATE
+-- end
 ), written AS MATERIALIZED (
     SELECT w.*, l.version AS found, l.valid_from AS found_at, l.created_at AS found_created_at
     FROM unnest(
@@ -52,6 +60,15 @@ WITH current AS MATERIALIZED (
     WHERE holder.entity_id <> c.entity_id AND NOT EXISTS (
         SELECT FROM written w WHERE w.member = c.member AND w.entity_id = holder.entity_id AND w.frees
     )
+    -- end
+    -- when armed
+    UNION ALL
+    SELECT g.member, 2
+    FROM unnest($47::int[], $48::text[], $49::timestamptz[], $50::timestamptz[], $51::text[], $52::text[])
+        AS g(member, id, due_at, armed_at, armed_by_id, armed_by_kind)
+    LEFT JOIN locked_timers t ON t.id = g.id
+    WHERE (t.due_at, t.armed_at, t.armed_by_id, t.armed_by_kind)
+        IS DISTINCT FROM (g.due_at, g.armed_at, g.armed_by_id, g.armed_by_kind)
     -- end
 ), accepted AS MATERIALIZED (
     SELECT w.*,
@@ -138,6 +155,10 @@ WITH current AS MATERIALIZED (
         SELECT d.id FROM unnest($33::int[], $34::text[]) AS d(member, id)
         WHERE d.member <> ALL (ARRAY(SELECT member FROM refused))
     ))
+    RETURNING id
+), undue AS (
+    DELETE FROM public.cyoda_pending_work
+    WHERE schema_name = $53 AND id = ANY (ARRAY(SELECT id::uuid FROM disarmed))
 ), armed AS (
     INSERT INTO {schema}.timer (
         id, entity_id, due_at, armed_at, timeout_ms, model_version, model_name, source_state, transition, armed_by_id,
@@ -158,6 +179,11 @@ WITH current AS MATERIALIZED (
         due_at = excluded.due_at, armed_at = excluded.armed_at, timeout_ms = excluded.timeout_ms,
         source_state = excluded.source_state, transition = excluded.transition,
         armed_by_id = excluded.armed_by_id, armed_by_kind = excluded.armed_by_kind
+    RETURNING id, due_at
+), due AS (
+    INSERT INTO public.cyoda_pending_work (schema_name, kind, id, tenant, due_at)
+    SELECT $53, 'timer', id::uuid, $54, due_at FROM armed
+    ON CONFLICT (schema_name, id) DO UPDATE SET due_at = excluded.due_at, attempts = 0
 -- end
 )
 SELECT member, verdict, NULL::timestamptz AS stamp FROM refused

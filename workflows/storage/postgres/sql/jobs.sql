@@ -101,11 +101,11 @@ WITH results AS (
 ), jobs AS (
     DELETE FROM {schema}.search_job
 )
-DELETE FROM public.cyoda_pending_work WHERE schema_name = $1
+DELETE FROM public.cyoda_pending_work WHERE schema_name = $1 AND kind IN ('search', 'expiry')
 
 -- name: take_due_work
 UPDATE public.cyoda_pending_work
-SET due_at = $3
+SET due_at = $3, attempts = attempts + 1
 WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM public.cyoda_pending_work
     WHERE kind = $1 AND due_at <= $2
@@ -114,6 +114,9 @@ WHERE ctid = ANY (ARRAY(
     FOR UPDATE SKIP LOCKED
 ))
 RETURNING tenant, kind, id
+
+-- name: next_due_work
+SELECT due_at FROM public.cyoda_pending_work WHERE kind = $1 ORDER BY due_at LIMIT 1
 
 -- name: drop_work
 DELETE FROM public.cyoda_pending_work WHERE tenant = $1 AND id = $2

@@ -78,6 +78,12 @@ WHERE due_at <= $1
 ORDER BY due_at, id
 LIMIT $2
 
+-- name: timers
+SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
+    armed_by_kind
+FROM {schema}.timer
+WHERE id = ANY($1::text[])
+
 -- name: timers_of
 SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
     armed_by_kind
