@@ -39,6 +39,7 @@ from workflows.grpc.server import GrpcServer
 from workflows.services.background import OwnWorkers
 from workflows.services.configurations import Configurations
 from workflows.services.platform import Limits, Platform, Workers
+from workflows.services.scheduler import Scheduler, Scheduling
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage
 
@@ -88,6 +89,7 @@ def build_node(
             max_sort_keys=conf.search.max_sort_keys,
             scan_budget=conf.search.scan_budget,
             search_ttl=conf.search.snapshot_ttl,
+            expiry_grace=conf.scheduler.expiry_grace,
             max_groups=conf.search.stats_group_max,
         ),
         workers=_workers(conf),
@@ -156,7 +158,20 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
         http = await _listen(stack, HttpListener(node.api, conf.http.bind_address, conf.http.port))
         probes = probes_app(ready=node.platform.storage.ready, metrics=node.metrics, bearer=conf.admin.metrics_bearer)
         admin = await _listen(stack, HttpListener(probes, conf.admin.bind_address, conf.admin.port))
+        if conf.scheduler.enabled:
+            scheduler = scheduler_of(node)
+            scheduler.start()
+            stack.push_async_callback(scheduler.stop)
         yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
+
+
+def scheduler_of(node: Node) -> Scheduler:
+    """What fires the node's share of due timers (docs/adr/0007)."""
+    conf = node.conf.scheduler
+    scheduling = Scheduling(
+        scan_interval=conf.scan_interval, batch_size=conf.batch_size, redispatch_backoff=conf.redispatch_backoff
+    )
+    return Scheduler(node.platform, scheduling)
 
 
 async def _listen(stack: AsyncExitStack, listener: HttpListener) -> Listening:

@@ -25,6 +25,8 @@ class Limits:
     workflow_version_strict: bool = False
     search_ttl: timedelta = timedelta(hours=1)
     """A finished search job is kept at least this long."""
+    expiry_grace: timedelta = timedelta(milliseconds=100)
+    """A timer that is later than it may be, by no more than this, is left for a later look."""
 
 
 class Workers(Protocol):

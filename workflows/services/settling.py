@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from cyoda.errors import EntityModified
@@ -12,15 +12,19 @@ from cyoda.principal import Principal
 from workflows.core.audit import Event, EventType
 from workflows.core.entity import LOOPBACK, Document, ModelKey, Version
 from workflows.core.fsm.commands import Command
+from workflows.core.fsm.firing import fire_timer
 from workflows.core.fsm.operations import create, fire_named, loopback
 from workflows.core.fsm.run import Settled, Terms
 from workflows.core.fsm.trail import Trail
+from workflows.core.timer import Timer
 from workflows.core.unique import Claim, claims_of
 from workflows.services.configurations import Configured, View
 from workflows.services.documents import Accepted
 from workflows.services.engine import Executor, drive
 from workflows.services.platform import Platform
 from workflows.services.transaction import Transaction
+
+T = TypeVar("T")
 
 
 class Settling:
@@ -92,7 +96,27 @@ class Settling:
             raise
         return self._save(subject, settled, configured)
 
-    async def _drive(self, rule: Generator[Command, Any, Settled], executor: Executor, trail: Trail) -> Settled:
+    async def fire(self, version: Version, timer: Timer) -> bool:
+        """Take the transition of a due timer of an entity read in this transaction; its removal is staged either way.
+
+        False when its guard is false: the entity is not saved. Raises WorkflowFailed, the dispatch errors, Conflict,
+        InvalidUniqueKey.
+        """
+        configured = await self._view.get(version.model, self._transaction)
+        trail = Trail(self._platform.clock)
+        subject = self._changed_subject(version, version.document, version.transition)
+        executor = self._executor(version.entity_id, configured)
+        settled = await self._drive(
+            fire_timer(subject, timer, configured.workflows, trail, self._terms), executor, trail
+        )
+        if settled is None:
+            self._transaction.record(version.entity_id, trail.take())
+            self._transaction.disarm(timer.id)
+            return False
+        self._save(subject, settled, configured)
+        return True
+
+    async def _drive(self, rule: Generator[Command, Any, T], executor: Executor, trail: Trail) -> T:
         try:
             return await drive(rule, executor.execute)
         finally:

@@ -64,6 +64,7 @@ class Transaction:
         self.is_open = True
         self.has_dispatched = False
         self.warnings: list[str] = []
+        self._armed: tuple[Timer, ...] = ()
         self._new_id = new_id
         self._store = store
         self._joined = 0
@@ -197,6 +198,10 @@ class Transaction:
         self._buffer.arm.pop(timer_id, None)
         self._buffer.disarm[timer_id] = None
 
+    def require_armed(self, timer: Timer) -> None:
+        """Every commit of this transaction holds only while the timer is armed exactly as given."""
+        self._armed = (*self._armed, timer)
+
     def timers_over(self, entity_id: UUID, committed: Iterable[Timer]) -> list[Timer]:
         """An entity's timers as this transaction sees them: its own arming and disarming over the committed ones."""
         buffer = self._buffer
@@ -256,6 +261,7 @@ class Transaction:
             audit=tuple(buffer.audit),
             arm=tuple(buffer.arm.values()),
             disarm=tuple(buffer.disarm),
+            armed=self._armed,
             extensions=tuple(buffer.extensions),
             epoch=self._epoch,
         )

@@ -38,6 +38,13 @@ def decided(timer: Timer, entity: Version | None, now: datetime, *, grace_ms: in
     return "expire" if lateness_ms > timer.timeout_ms + grace_ms else "drop"
 
 
+def has_transition(timer: Timer, workflows: CompiledWorkflows) -> bool:
+    """Step 7: whether an active workflow still has the timer's transition in its state."""
+    workflow = workflows.with_state(timer.source_state)
+    state = None if workflow is None else workflow.states.get(timer.source_state)
+    return state is not None and timer.transition in state.transitions
+
+
 def record_expired(timer: Timer, now: datetime, trail: Trail, *, grace_ms: int = GRACE_MS) -> None:
     """The audit event of a timer that came too late."""
     lateness_ms = epoch_ms(now) - epoch_ms(timer.due_at)
