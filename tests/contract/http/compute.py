@@ -22,11 +22,15 @@ async def succeed(_request: dict[str, Any], _joined: dict[str, str]) -> dict[str
 class InProcessMember:
     """Connected to the node's registry as one of the tenant `acme`; it does what `work` says."""
 
-    def __init__(self, node: Node, work: Work = succeed) -> None:
+    def __init__(self, node: Node, work: Work = succeed, tags: tuple[str, ...] = ()) -> None:
         self.work = work
         self._tasks: set[asyncio.Task[None]] = set()
-        self._member = Member(id=uuid4(), tenant="acme", tags=(), send=self._send, clock=node.platform.clock)
+        self._member = Member(id=uuid4(), tenant="acme", tags=tags, send=self._send, clock=node.platform.clock)
         node.members.add(self._member)
+
+    def leave(self, node: Node) -> None:
+        """Its stream ends."""
+        node.members.remove(self._member)
 
     def _send(self, pending: Pending) -> None:
         pending.written()
