@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from tests.bench import search_cases
 from tests.bench.cases import CASES, Case, Site, create_one, read_one, update
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.load import run_load
@@ -39,6 +40,7 @@ class Options:
     json: Path
     command: tuple[str, ...]
     ceilings: bool
+    searches: bool
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -52,6 +54,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--json", type=Path, metavar="FILE", help="default bench-results/<time>.json")
     parser.add_argument("--node", metavar="COMMAND", help="starts the node, for profilers (python manage.py serve)")
     parser.add_argument("--without-ceilings", action="store_true", help="the node's figures alone")
+    parser.add_argument("--searches", action="store_true", help="only searches over 10,000 and 100,000 entities")
     given = parser.parse_args(arguments)
     seconds = 1.0 if given.quick else given.seconds
     requests = 1_000_000 if given.million else 10_000 if given.quick and given.requests else given.requests
@@ -64,6 +67,7 @@ def parse(arguments: Sequence[str]) -> Options:
         json=given.json or ROOT / "bench-results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json",
         command=tuple(shlex.split(given.node)) if given.node else (sys.executable, "manage.py", "serve"),
         ceilings=not given.without_ceilings,
+        searches=given.searches,
     )
 
 
@@ -83,6 +87,9 @@ def run(options: Options, home: Path) -> Run:
         place = _place(node, prepare(Api(node.api, node.token())))
         if options.ceilings:
             place = replace(place, echo_port=stack.enter_context(echo_server()), database_url=node.database_url)
+        if options.searches:
+            _run_searches(Api(node.api, node.token()), place, options, pool, result)
+            return result
         for case in options.cases:
             _run_case(case, place, options, pool, result)
         if options.requests:
@@ -106,6 +113,13 @@ def _run_case(case: Case, place: Place, options: Options, pool: Executor, result
             result.figures.append(figure)
             failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
             print("  ".join(row(figure)) + failed, flush=True)
+
+
+def _run_searches(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
+    for figure in search_cases.run(api, place, options.length, options.connections, pool):
+        result.figures.append(figure)
+        failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
+        print("  ".join(row(figure)) + failed, flush=True)
 
 
 def _measure_memory(pid: int, place: Place, requests: int, pool: Executor, process: Process) -> None:

@@ -16,6 +16,7 @@ from cyoda.clock import system_clock
 from cyoda.conf import load
 from cyoda.runtime import Addresses, build_node, running
 from tenants.identity.service import identity_service
+from tests.bench import search_cases
 from tests.bench.cases import CASES, Case, Site
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.measure import Figure, Length, Place, echo_server, joined_member, measure, measure_ceilings
@@ -78,6 +79,25 @@ async def test_every_case_runs_without_refusals_beside_its_ceilings(
         assert set(figure.ceilings) >= {"http"}
         assert all(rate > 0 for rate in figure.ceilings.values()), figure.ceilings
     shows_all(figures, tmp_path / "results" / "run.json")
+
+
+async def test_searches_run_without_refusals_beside_plain_sql(
+    node: Addresses, postgres_url: str, pool: Executor
+) -> None:
+    process = NodeProcess(Path("unused"), http_port=node.http, grpc_port=node.grpc)
+    token = await asyncio.to_thread(process.token)
+    place = Place(Site("/api", token, Dataset([], [], "")), node.http, process.grpc, database_url=postgres_url)
+
+    def run() -> list[Figure]:
+        api = Api(process.api, token)
+        return list(search_cases.run(api, place, BRIEFLY, [CONNECTIONS], pool, sizes=[1_000], versions=[1, 3]))
+
+    figures = await asyncio.to_thread(run)
+    assert len(figures) == 6
+    for figure in figures:
+        assert not figure.failures, figure.example
+        assert figure.rate > 0
+        assert figure.ceilings["sql"] > 0, figure.case
 
 
 def run_all(place: Place, pool: Executor) -> list[Figure]:

@@ -56,6 +56,7 @@ def test_nothing_to_narrow_by_is_true(narrowing: Narrowing | None) -> None:
         (PresentLeaf(("a",)), "(jsonb_typeof(h.document -> $4::text) <> 'null')", ["a"]),
         (PresentLeaf(("\0",)), "false", []),
         (AbsentLeaf(("a",)), "(coalesce(jsonb_typeof(h.document -> $4::text), 'null') = 'null')", ["a"]),
+        (NumericRange(("a",), 5, 5), "((h.document -> $4::text) = to_jsonb($5::numeric))", ["a", Decimal(5)]),
         (NumericRange(("a",)), "(jsonb_typeof(h.document -> $4::text) = 'number')", ["a"]),
         (
             NumericRange(("a",), 1, Decimal("2.5"), True, False),

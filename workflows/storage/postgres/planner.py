@@ -160,6 +160,9 @@ class _Plan:
 
     def _numbers(self, value: str, node: NumericRange) -> str:
         """`jsonb` compares numbers exactly and never fails, whatever the value is."""
+        only = as_numeric(node.low)
+        if only is not None and node.low == node.high and node.low_inclusive and node.high_inclusive and not node.whole:
+            return f"(({value}) = to_jsonb({self._bind(only, 'numeric')}))"
         parts = [f"jsonb_typeof({value}) = 'number'"]
         if (low := as_numeric(node.low)) is not None:
             operator = ">=" if node.low_inclusive else ">"
