@@ -70,7 +70,10 @@ def build_node(
     """
     metrics = Metrics()
     new_id = TimeIds()
-    members = Registry()
+    members = Registry(conf.engine.member_max_in_flight)
+    metrics.members.set_function(lambda: len(members.members()))
+    metrics.in_flight.set_function(lambda: sum(member.in_flight for member in members.members()))
+    metrics.waiting.set_function(lambda: members.admission.waiting)
     tokens = JoinTokens(
         conf.cluster.hmac_key or secrets.token_bytes(SECRET_BYTES),
         node_id=conf.cluster.node_id,
@@ -82,7 +85,7 @@ def build_node(
         clock=clock,
         new_id=new_id,
         configurations=Configurations(storage),
-        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice),
+        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=metrics.observe_dispatch),
         transactions=Transactions(storage, clock=clock, new_id=new_id, tokens=tokens),
         limits=Limits(
             max_state_visits=conf.engine.max_state_visits,

@@ -32,6 +32,12 @@ class Engine:
         seconds(300),
         "How long the outcome of a finished transaction is known.",
     )
+    member_max_in_flight: int = setting(
+        "CYODA_MEMBER_MAX_IN_FLIGHT",
+        kind.integer(1),
+        1000,
+        "Callouts that one member has yet to answer; more wait for room, up to their time-out.",
+    )
     dispatch_wait_timeout: timedelta = setting(
         "CYODA_DISPATCH_WAIT_TIMEOUT",
         kind.duration(),

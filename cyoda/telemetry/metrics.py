@@ -27,6 +27,12 @@ class Metrics:
             "cyoda_dispatch_duration_seconds", "Time of a callout to a calculation member.", "kind", "outcome"
         )
         self.members = Gauge("cyoda_members", "Calculation members connected to this node.", registry=self.registry)
+        self.in_flight = Gauge(
+            "cyoda_dispatch_in_flight", "Callouts that members of this node have yet to answer.", registry=self.registry
+        )
+        self.waiting = Gauge(
+            "cyoda_dispatch_waiting", "Callouts that wait until a member has room for them.", registry=self.registry
+        )
 
     def counter(self, name: str, help: str, *labels: str) -> Counter:
         return Counter(name, help, labels, registry=self.registry)
@@ -37,6 +43,10 @@ class Metrics:
     def observe_http(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one answer; `route` is the pattern (`/entity/{format}`), never the path."""
         self.http_seconds.labels(method, route, str(status)).observe(seconds)
+
+    def observe_dispatch(self, kind: str, outcome: str, seconds: float) -> None:
+        """Count one finished callout."""
+        self.dispatch_seconds.labels(kind, outcome).observe(seconds)
 
     def text(self) -> bytes:
         return generate_latest(self.registry)

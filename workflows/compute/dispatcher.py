@@ -2,32 +2,83 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
+from time import perf_counter
+from uuid import UUID
 
-from cyoda.errors import NoComputeMemberForTag
+from cyoda.errors import ComputeMemberDisconnected, DispatchTimeout, NoComputeMemberForTag
 from cyoda.ids import IdSource
-from cyoda.principal import Principal
+from cyoda.principal import Principal, TenantId
 from workflows.compute import events
+from workflows.compute.admission import no_member
 from workflows.compute.members import Member, Registry
-from workflows.core.callout import DEFAULT_TIMEOUT_MS, Callout, CalloutAnswer
+from workflows.core.callout import DEFAULT_TIMEOUT_MS, Callout, CalloutAnswer, CalloutFailed
 
 Choice = Callable[[Sequence[Member]], Member]
 """Picks one of several members; `random.choice` in production."""
 
+Observe = Callable[[str, str, float], None]
+"""(kind of the callout, its outcome, seconds it took): one finished callout."""
+
+_OUTCOMES: dict[type[BaseException], str] = {
+    CalloutFailed: "refused",
+    DispatchTimeout: "timed_out",
+    ComputeMemberDisconnected: "disconnected",
+    NoComputeMemberForTag: "no_member",
+    asyncio.CancelledError: "cancelled",
+}
+
+
+def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
+    return None
+
 
 class LocalDispatcher:
-    """The ComputeGateway of a single node: one attempt at a matching member, chosen without regard to its load."""
+    """The ComputeGateway of a single node: one attempt at a matching member that has room for it."""
 
-    def __init__(self, registry: Registry, *, new_id: IdSource, choose: Choice) -> None:
+    def __init__(self, registry: Registry, *, new_id: IdSource, choose: Choice, observe: Observe = _unobserved) -> None:
         self._registry = registry
         self._new_id = new_id
         self._choose = choose
+        self._observe = observe
 
-    async def call(self, principal: Principal, callout: Callout, *, token: str | None) -> CalloutAnswer:
-        """See ComputeGateway.call."""
+    async def call(
+        self, principal: Principal, callout: Callout, *, token: str | None, tried: set[UUID] | None = None
+    ) -> CalloutAnswer:
+        """See ComputeGateway.call. When all matching members are full it waits for room, up to its time-out."""
+        start, outcome = perf_counter(), "failed"
+        try:
+            answer = await self._call(principal, callout, token, tried)
+            outcome = "answered"
+            return answer
+        except BaseException as error:
+            outcome = _OUTCOMES.get(type(error), outcome)
+            raise
+        finally:
+            self._observe(callout.kind, outcome, perf_counter() - start)
+
+    def count(self, tenant: TenantId, requirement: str) -> int:
+        """See ComputeGateway.count."""
+        return len(self._registry.candidates(tenant, requirement))
+
+    async def _call(
+        self, principal: Principal, callout: Callout, token: str | None, tried: set[UUID] | None
+    ) -> CalloutAnswer:
         candidates = self._registry.candidates(principal.tenant, callout.tags)
         if not candidates:
-            raise NoComputeMemberForTag(f'no matching calculation member: tags "{callout.tags}"')
+            raise no_member(callout.tags)
+        if tried:
+            candidates = [member for member in candidates if member.id not in tried] or candidates
         question = events.question(principal, callout, request_id=str(self._new_id()), token=token)
         timeout_ms = callout.timeout_ms if callout.timeout_ms > 0 else DEFAULT_TIMEOUT_MS
-        return await self._choose(candidates).ask(callout, question, timeout_ms)
+        admission = self._registry.admission
+        member = admission.taken(candidates, self._choose) or await admission.wait(
+            principal.tenant, callout.tags, timeout_ms=timeout_ms, kind=callout.kind
+        )
+        try:
+            if tried is not None:
+                tried.add(member.id)
+            return await member.ask(callout, question, timeout_ms)
+        finally:
+            admission.leave(member)

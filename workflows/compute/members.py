@@ -14,6 +14,7 @@ from cyoda.clock import Clock
 from cyoda.errors import ComputeMemberDisconnected, DispatchTimeout
 from cyoda.principal import TenantId
 from workflows.compute import events, matching
+from workflows.compute.admission import DEFAULT_MAX_IN_FLIGHT, Admission
 from workflows.compute.events import Question, Response
 from workflows.core.callout import Callout, CalloutAnswer, CalloutFailed
 
@@ -75,17 +76,21 @@ Send = Callable[[Pending], None]
 
 
 class Member:
-    """One connected calculation member; its tenant and tags are fixed for the life of its stream."""
+    """One connected calculation member; its tenant and tags are fixed for the life of its stream.
+
+    `in_flight` is the room that callouts have taken of it, kept by `Admission`.
+    """
 
     def __init__(self, *, id: UUID, tenant: TenantId, tags: Sequence[str], send: Send, clock: Clock) -> None:
         self.id = id
         self.tenant = tenant
         self.tags = frozenset(tags)
         self.connected_at = self.last_seen = clock()
+        self.in_flight = 0
         self._send = send
         self._clock = clock
         self._pending: dict[str, Pending] = {}
-        self._is_gone = False
+        self.is_gone = False
 
     @property
     def outstanding(self) -> int:
@@ -103,7 +108,7 @@ class Member:
         Raises DispatchTimeout, ComputeMemberDisconnected, CalloutFailed.
         """
         pending = Pending(callout, question, timeout_ms)
-        if self._is_gone:
+        if self.is_gone:
             pending.disconnected()
             return await pending.wait()
         self._pending[question.id] = pending
@@ -127,7 +132,7 @@ class Member:
 
     def gone(self) -> None:
         """The stream has ended: all that waits fails at once, and so does every later question."""
-        self._is_gone = True
+        self.is_gone = True
         waiting = list(self._pending.values())
         self._pending.clear()
         for pending in waiting:
@@ -135,13 +140,15 @@ class Member:
 
 
 class Registry:
-    """The members connected to this process, by tenant and tag."""
+    """The members connected to this process, by tenant and tag, and who is admitted to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT) -> None:
+        self.admission = Admission(max_in_flight)
         self._tenants: dict[TenantId, _TenantMembers] = {}
 
     def add(self, member: Member) -> None:
         self._tenants.setdefault(member.tenant, _TenantMembers()).add(member)
+        self.admission.admit(member)
 
     def remove(self, member: Member) -> None:
         """Forget a member and fail what it was asked. Removing an absent one is fine."""
@@ -151,6 +158,7 @@ class Registry:
             if not members.all:
                 del self._tenants[member.tenant]
         member.gone()
+        self.admission.left(member.tenant, lambda requirement: bool(self.candidates(member.tenant, requirement)))
 
     def candidates(self, tenant: TenantId, requirement: str) -> Sequence[Member]:
         """The tenant's members that match a tag requirement, each once."""

@@ -34,6 +34,8 @@ class Callout(msgspec.Struct, frozen=True, kw_only=True):
     context: str = ""
     attach_entity: bool = True
     target: Literal["WORKFLOW", "TRANSITION"] | None = None
+    retry_policy: str = ""
+    """`FIXED` asks another member when one fails to answer (docs/adr/0008); anything else is one attempt."""
 
 
 class CalloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,7 @@ class CalloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-class CalloutFailed(Exception):  # noqa: N818 - the member's own refusal; the engine turns it into WorkflowFailed
+class CalloutFailed(Exception):
     """The member answered success=false, or the request could not be written to its stream.
 
     `str(error)` is complete from `<kind> dispatch failed: …` or `failed to send <kind> request: …` on.

@@ -21,6 +21,7 @@ from workflows.core.fsm.run import Terms
 from workflows.core.fsm.trail import Trail
 from workflows.core.timer import Timer
 from workflows.core.unique import Claim
+from workflows.services.retrying import call_repeatedly, is_repeatable
 from workflows.services.transaction import Transaction
 from workflows.services.transactions import Transactions
 from workflows.storage.base import EntityStore
@@ -110,6 +111,10 @@ class Executor:
                 callout = replace(callout, transaction_id=transaction.id)
             if callout.subject.state:
                 self._stage(callout.subject)
+            if is_repeatable(callout):
+                return await call_repeatedly(
+                    self._principal, callout, transaction, self._transactions, self._compute
+                )  # fmt: skip
             token = self._transactions.token(transaction)
         async with transaction.released():
             return await self._compute.call(self._principal, callout, token=token)

@@ -64,6 +64,8 @@ class Transaction:
         self.is_open = True
         self.has_dispatched = False
         self.warnings: list[str] = []
+        self.join_ids: dict[UUID, UUID] = {}
+        """What join tokens of this transaction sign, with the segment (by its id) that each may join."""
         self._armed: tuple[Timer, ...] = ()
         self._new_id = new_id
         self._store = store

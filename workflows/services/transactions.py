@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from cyoda.clock import Clock
@@ -23,6 +23,13 @@ class TokenCodec(Protocol):
     def read(self, token: str) -> UUID:
         """Raises TransactionExpired, Unauthorized, TransactionNodeUnavailable (another node owns it)."""
         ...
+
+
+class Attempt(NamedTuple):
+    """The token that one attempt of a callout carries; `join_id` is what it signs."""
+
+    join_id: UUID
+    token: str
 
 
 class Transactions:
@@ -48,17 +55,31 @@ class Transactions:
 
     def token(self, transaction: Transaction) -> str:
         """A join token for a callout of this transaction; it dies with the segment it was minted in."""
-        self._joinable[transaction.id] = transaction
-        return self._tokens.mint(transaction.id)
+        return self._minted(transaction, transaction.id)
+
+    def attempt(self, transaction: Transaction) -> Attempt:
+        """A token of its own for one attempt of a callout that may be repeated."""
+        join_id = self._new_id()
+        return Attempt(join_id, self._minted(transaction, join_id))
+
+    def revoke(self, transaction: Transaction, attempt: Attempt) -> None:
+        """The attempt has failed: whoever still holds its token joins no more."""
+        transaction.join_ids.pop(attempt.join_id, None)
+        self._joinable.pop(attempt.join_id, None)
+
+    def _minted(self, transaction: Transaction, join_id: UUID) -> str:
+        self._joinable[join_id] = transaction
+        transaction.join_ids[join_id] = transaction.id
+        return self._tokens.mint(join_id)
 
     def resolve(self, principal: Principal, token: str) -> Transaction:
         """The open transaction behind a token.
 
         Raises TransactionExpired, Unauthorized, Forbidden (another tenant's), TransactionNotFound.
         """
-        transaction_id = self._tokens.read(token)
-        transaction = self._joinable.get(transaction_id)
-        if transaction is None or not transaction.is_open or transaction.id != transaction_id:
+        join_id = self._tokens.read(token)
+        transaction = self._joinable.get(join_id)
+        if transaction is None or not transaction.is_open or transaction.join_ids.get(join_id) != transaction.id:
             raise TransactionNotFound
         if transaction.tenant != principal.tenant:
             raise Forbidden("transaction belongs to a different tenant")
@@ -66,8 +87,8 @@ class Transactions:
 
     def forget(self, transaction: Transaction) -> None:
         """Let no callback find a transaction any more."""
-        for transaction_id in [i for i, t in self._joinable.items() if t is transaction]:
-            del self._joinable[transaction_id]
+        for join_id in transaction.join_ids:
+            self._joinable.pop(join_id, None)
 
 
 class _Owned(AbstractAsyncContextManager[Transaction]):

@@ -98,6 +98,7 @@ def _judge_function(
             transition="" if transition is None else transition.name, transaction_id=run.transaction_id,
             tags=config.calculation_nodes_tags, timeout_ms=config.response_timeout_ms, context=config.context,
             attach_entity=config.attach_entity, target="WORKFLOW" if transition is None else "TRANSITION",
+            retry_policy=config.retry_policy,
         ),
     )  # fmt: skip
     return MATCHES if answer.matches else Verdict(False, answer.reason)

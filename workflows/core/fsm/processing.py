@@ -105,5 +105,5 @@ def _callout(run: Run, workflow: CompiledWorkflow, transition: CompiledTransitio
         kind="processor", name=processor.name, subject=run.view(), workflow=workflow.name,
         transition=transition.name, transaction_id=run.transaction_id, tags=config.calculation_nodes_tags,
         timeout_ms=timeout_ms(config.response_timeout_ms), context=config.context,
-        attach_entity=config.attach_entity,
+        attach_entity=config.attach_entity, retry_policy=config.retry_policy,
     )  # fmt: skip
