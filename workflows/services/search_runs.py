@@ -147,11 +147,14 @@ class _Run:
         predicate = compile_condition(condition, configured.fields)
         narrowing = narrow(condition, configured.fields)
         scan = Scan(model=job.model, snapshot=Snapshot(job.snapshot), at=job.at, narrowing=narrowing)
+        judged = 0
         async for batch in self._platform.storage.scan(self._tenant, scan):
             self._examined += len(batch)
-            if takes_all:
+            is_settled = takes_all or (batch.exact and narrowing.exact)
+            judged += 0 if is_settled else len(batch)
+            if is_settled:
                 yield batch
-            elif self._examined > self._platform.limits.scan_budget:
+            elif judged > self._platform.limits.scan_budget:
                 raise ScanBudgetExhausted(BUDGET_EXHAUSTED)
             else:
                 yield [version for version in batch if predicate(version.document.value, version)]

@@ -130,6 +130,28 @@ async def test_explain_tells_index_or_scan_what_was_examined_and_the_residual(
     assert (await explained(api, MATCH_ALL))["narrowing"] == "exact"
 
 
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> dict[str, str]:
+    return getattr(request, "param", {})
+
+
+@pytest.mark.parametrize("settings", [{"CYODA_SEARCH_SCAN_BUDGET": "3"}], indirect=True)
+async def test_the_scan_budget_counts_what_has_to_be_judged_again(api: httpx.AsyncClient, storage: Storage) -> None:
+    await model(api)
+    for number in range(4):
+        await entity(api, {"amount": 1, "name": f"n{number}" if number % 2 else "m"})
+    judged = {**simple("$.name", "ENDS_WITH", "")}  # the store hands over all four
+    for query in ("", "?explain=true"):
+        refused(await api.post(f"{SEARCH}{query}", json=judged), 400, "SCAN_BUDGET_EXHAUSTED")
+    answer = await api.post(SEARCH, json=simple("$.name", "LIKE", "n_%"))
+    both = {"type": "group", "operator": "AND", "conditions": [judged, simple("$.name", "STARTS_WITH", "n")]}
+    others = [await api.post(SEARCH, json=both), await api.post(SEARCH, json=simple("$.name", "NOT_NULL", None))]
+    if isinstance(storage, MemoryStorage):
+        assert [each.status_code for each in (answer, *others)] == [400, 400, 400]
+    else:  # two have to be judged again, two again, and none
+        assert [each.text.count("\n") for each in (answer, *others)] == [2, 2, 4]
+
+
 async def test_explain_refuses_what_a_search_refuses(api: httpx.AsyncClient) -> None:
     for query in ("explain=x", "explain=true&limit=x"):
         refused(await api.post(f"{SEARCH}?{query}", json=MATCH_ALL), 400, "BAD_REQUEST")
