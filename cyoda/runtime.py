@@ -164,7 +164,7 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
         if conf.scheduler.enabled:
             scheduler = scheduler_of(node)
             scheduler.start()
-            stack.push_async_callback(scheduler.stop)
+            stack.push_async_callback(scheduler.stop, STOP_GRACE_SECONDS)
         yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
 
 

@@ -68,10 +68,13 @@ class Scheduler:
         "CYODA_SCHEDULER_DISTRIBUTION",
         kind.choice("round-robin", "self"),
         "round-robin",
-        "Which node fires a task; always `self` without a cluster.",
+        "Accepted, and of no effect: every node fires its share of what is due.",
     )
     coordinator: Literal["lowest-node-id"] = setting(
-        "CYODA_SCHEDULER_COORDINATOR", kind.choice("lowest-node-id"), "lowest-node-id", "Which node scans."
+        "CYODA_SCHEDULER_COORDINATOR",
+        kind.choice("lowest-node-id"),
+        "lowest-node-id",
+        "Accepted, and of no effect: every node scans.",
     )
     redispatch_backoff: timedelta = setting(
         "CYODA_SCHEDULER_REDISPATCH_BACKOFF",

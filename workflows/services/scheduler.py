@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -46,12 +46,13 @@ class Scheduler:
         """Scan from now on, whenever the next timer is due or an interval has passed."""
         self._run = asyncio.create_task(self._keep_scanning())
 
-    async def stop(self) -> None:
-        """End what runs; timers that are firing roll back and are left to whoever takes them next."""
-        tasks = [*self._firing.values(), *([self._run] if self._run else [])]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async def stop(self, grace_seconds: float = 0.0) -> None:
+        """Scan no more, and let what fires end within the grace; the rest rolls back and is left to others."""
+        if self._run is not None:
+            await _cancelled([self._run])
+        if self._firing and grace_seconds:
+            await asyncio.wait(self._firing.values(), timeout=grace_seconds)
+        await _cancelled(self._firing.values())
 
     async def scan(self) -> int:
         """Begin to fire all that is due now; returns how many timers were taken. Raises StorageUnavailable."""
@@ -126,3 +127,10 @@ class Scheduler:
         due_at = await self._platform.storage.next_due("timer")
         left = longest if due_at is None else (due_at - self._platform.clock()).total_seconds()
         return min(max(left, SHORTEST_PAUSE_SECONDS), longest)
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    ended = list(tasks)
+    for task in ended:
+        task.cancel()
+    await asyncio.gather(*ended, return_exceptions=True)

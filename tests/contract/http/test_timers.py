@@ -477,6 +477,19 @@ async def test_a_running_node_fires_what_is_due(new_storage: Callable[[], Storag
         assert "SCHEDULED_TRANSITION_FIRE" not in events
 
 
+async def test_a_segmented_fire_that_fails_later_leaves_the_timer(world: World) -> None:
+    async def work(_request: dict[str, Any], _joined: dict[str, str]) -> dict[str, Any]:
+        return {"success": False, "error": {"message": "no money", "code": "X"}}
+
+    InProcessMember(world.node, work)
+    order = await world.prepare(processors=[PROCESSOR | {"executionMode": "COMMIT_BEFORE_DISPATCH"}])
+    timer = await world.due(order)
+    assert await world.fire(timer) == "failed"
+    assert await world.timers(order) == [timer]
+    assert await world.state(order) == "A"
+    assert len(await world.changes(order)) == 2
+
+
 # --- several nodes --------------------------------------------------------------------------------------------------
 
 

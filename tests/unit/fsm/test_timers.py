@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from cyoda.errors import NoComputeMemberForTag, ScheduleFunctionInvalidResult, WorkflowFailed
 from workflows.core.callout import Callout, CalloutAnswer, CalloutFailed
 from workflows.core.fsm.commands import ReadTimers
-from workflows.core.fsm.firing import decided, fire_timer, record_expired
+from workflows.core.fsm.firing import decided, fire_timer, has_transition, record_expired
 from workflows.core.fsm.operations import create, fire_named, loopback
 from workflows.core.timer import Timer, timer_id
 
@@ -207,6 +207,16 @@ def test_lateness_decides(late_ms: int, timeout_ms: int | None, decision: str) -
 def test_a_timer_whose_entity_is_gone_or_elsewhere_is_discarded() -> None:
     assert decided(timer(), None, NOW) == "discard"
     assert decided(timer(), existing("B"), NOW) == "discard"
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "is_there"),
+    [("late", "A", True), ("off", "A", True), ("late", "B", False), ("late", "Z", False)],
+)
+def test_a_timer_needs_an_active_workflow_that_has_its_transition_by_name(
+    name: str, source: str, is_there: bool
+) -> None:
+    assert has_transition(timer(name, source), STATIC) is is_there
 
 
 def test_an_expiry_says_how_late_it_was() -> None:

@@ -60,11 +60,13 @@ async def create_schema(connection: Connection, schema: str) -> None:
 
 
 async def drop_schema(connection: Connection, schema: str) -> None:
-    """Remove a tenant's schema with everything in it, and its registration; an absent one is fine."""
+    """Remove a tenant's schema with everything in it, its registration and its work; an absent one is fine."""
     async with connection.transaction():
         await _ensure_registry(connection)
         await connection.fetch(templates()["lock"], f"{_LOCK}/{schema}")
         await connection.execute(f"DROP SCHEMA IF EXISTS {quoted(schema)} CASCADE")
+        if await connection.fetchval(templates()["has_pending_work"]):
+            await connection.execute(templates()["forget_work"], schema)
         await connection.execute(templates()["unregister"], schema)
 
 

@@ -118,5 +118,8 @@ RETURNING tenant, kind, id
 -- name: next_due_work
 SELECT due_at FROM public.cyoda_pending_work WHERE kind = $1 ORDER BY due_at LIMIT 1
 
+-- name: forget_work
+DELETE FROM public.cyoda_pending_work WHERE schema_name = $1
+
 -- name: drop_work
 DELETE FROM public.cyoda_pending_work WHERE tenant = $1 AND id = $2
