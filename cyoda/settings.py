@@ -26,9 +26,9 @@ LOGGING = {"conf": CONF}
 # Every table of Django lives in the public schema; a tenant's schema is made by one prepared SQL script
 # (workflows/storage/postgres/schema) and the models of `workflows` are unmanaged views of it.
 SHARED_APPS = [
+    "unfold",  # before django_tenants, which has templates of its own for the unstyled admin
     "django_tenants",
     "tenants.apps.TenantsConfig",
-    "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

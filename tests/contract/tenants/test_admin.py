@@ -79,3 +79,10 @@ def test_an_operator_suspends_and_activates_an_organisation(browser: Browser) ->
 
 def test_a_stranger_sees_the_login_page(order: Order) -> None:
     assert Browser().get(reverse("admin:tenants_client_changelist")).status_code == 302
+
+
+def test_the_front_page_looks_like_the_others(browser: Browser) -> None:
+    answer = browser.get(reverse("admin:index"))
+    sources = [str(template.origin) for template in answer.templates if template.origin is not None]
+    assert any("unfold" in source for source in sources)
+    assert not any("django_tenants" in source for source in sources)
