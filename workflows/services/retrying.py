@@ -32,8 +32,6 @@ async def call_repeatedly(
     transaction: Transaction,
     transactions: Transactions,
     compute: ComputeGateway,
-    *,
-    pause_seconds: float = PAUSE_SECONDS,
 ) -> CalloutAnswer:
     """The first answer of up to three attempts, each at another member while there is one.
 
@@ -55,6 +53,6 @@ async def call_repeatedly(
                 failure = error
                 if not remaining:
                     raise
-                await asyncio.sleep(pause_seconds)
+                await asyncio.sleep(PAUSE_SECONDS)
         transaction.roll_back_to(savepoint)
     raise AssertionError("the last attempt answers or raises")

@@ -21,6 +21,7 @@ from cyoda.cluster.tokens import JoinTokens
 from cyoda.errors import Unauthorized
 from cyoda.ids import TimeIds
 from cyoda.principal import ROLE_M2M, Principal
+from workflows.compute.admission import DEFAULT_MAX_IN_FLIGHT
 from workflows.compute.dispatcher import LocalDispatcher
 from workflows.compute.members import Registry
 from workflows.core.callout import Callout, CalloutAnswer
@@ -176,8 +177,10 @@ async def start_node() -> AsyncIterator[StartNode]:
     """Starts servers with their own keep-alive and choice; stops them at the end."""
     nodes: list[Node] = []
 
-    async def start(*, keep_alive: KeepAlive | None = None, choose: Any = None) -> Node:
-        registry = Registry()
+    async def start(
+        *, keep_alive: KeepAlive | None = None, choose: Any = None, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
+    ) -> Node:
+        registry = Registry(max_in_flight)
         dispatcher = LocalDispatcher(registry, new_id=TimeIds(), choose=choose or random.Random(7).choice)
         options = replace(OPTIONS, keep_alive=keep_alive or KeepAlive(interval=timedelta(hours=1)))
         platform = await memory_platform(dispatcher)

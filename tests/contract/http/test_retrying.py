@@ -12,10 +12,18 @@ import pytest
 from cyoda.runtime import Node
 from tests.contract.http.compute import InProcessMember
 from tests.contract.http.steps import model, ok, read, refused, workflow
+from workflows.services import retrying
 
 Answer = dict[str, Any]
 Handle = Callable[[InProcessMember, Answer, dict[str, str]], Awaitable[Answer]]
 DONE: Answer = {"success": True}
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second is the contract's; a tenth of it tells as much here."""
+    assert (retrying.PAUSE_SECONDS, retrying.ATTEMPTS) == (0.5, 3)
+    monkeypatch.setattr(retrying, "PAUSE_SECONDS", 0.05)
 
 
 class Members:
