@@ -85,6 +85,11 @@ class Transactions:
             raise Forbidden("transaction belongs to a different tenant")
         return transaction
 
+    @property
+    def joinable(self) -> int:
+        """How many tokens would be honoured now."""
+        return len(self._joinable)
+
     def forget(self, transaction: Transaction) -> None:
         """Let no callback find a transaction any more."""
         for join_id in transaction.join_ids:
