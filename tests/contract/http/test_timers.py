@@ -438,8 +438,6 @@ async def test_a_callback_inside_a_fire_is_attributed_to_who_armed(
 
 
 async def test_a_segmented_fire_compares_the_version_at_its_first_commit(world: World, other_node: Node) -> None:
-    outcomes: list[str] = []
-
     async def work(_request: dict[str, Any], _joined: dict[str, str]) -> dict[str, Any]:
         return {"success": True}
 
