@@ -29,7 +29,7 @@ from workflows.storage.postgres.statements import Statements, quoted, templates
 
 log = structlog.get_logger(__name__)
 
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 _AGAIN_AFTER = timedelta(minutes=1)
 _LOCK = "cyoda_indexes"
 
@@ -72,8 +72,12 @@ class IndexBuilder:
     async def _run(self) -> None:
         while True:
             self._woken.clear()
-            with suppress(StorageUnavailable):
+            try:
                 await self.look()
+            except StorageUnavailable:
+                pass  # whoever needs the database tells it
+            except asyncpg.PostgresError as error:
+                log.warning("wanted indexes could not be looked for", error=str(error))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._woken.wait()

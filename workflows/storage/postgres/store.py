@@ -124,7 +124,10 @@ class PostgresStorage:
         return await (await self._of(tenant)).reads.count_by_state(model)
 
     async def commit(self, tenant: TenantId, change: ChangeSet) -> datetime:
-        return await (await self._of(tenant)).commits.commit(change)
+        moment = await (await self._of(tenant)).commits.commit(change)
+        if change.extensions:
+            self._builder.wake()
+        return moment
 
     async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
         return await (await self._of(tenant)).records.audit(entity_id)
