@@ -77,9 +77,9 @@ def payload(sent: CloudEvent) -> dict[str, Json]:
 def callout(sent: CloudEvent, open_api: OpenApi) -> Callout:
     """Read a request. Raises UnreadableEvent."""
     callout_type, body = CALLOUTS[sent.type], payload(sent)
-    attached = body.get("payload") or {}
-    meta = attached.get("meta") or {}
     try:
+        attached = _object(body.get("payload"))
+        meta = _object(attached.get("meta"))
         context = Context(
             name=body[callout_type.name_field],
             request_id=body["requestId"],
@@ -99,6 +99,15 @@ def callout(sent: CloudEvent, open_api: OpenApi) -> Callout:
     except (KeyError, TypeError, ValueError) as error:
         raise UnreadableEvent(f"{sent.type}: {type(error).__name__} {error}") from None
     return Callout(callout_type, attached.get("data"), context)
+
+
+def _object(value: Json) -> dict[str, Json]:
+    """An object that may be absent. Raises TypeError for anything else."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError("expected an object")
+    return cast(dict[str, Any], value)
 
 
 def _caller(sent: CloudEvent) -> Caller | None:

@@ -142,7 +142,7 @@ class Member:
 
     async def _connect(self, settings: Settings, token: str, work: Work) -> tuple[bool, grpc.StatusCode]:
         """One connection from join to end: whether it was greeted, and how it ended. Raises Refused."""
-        async with _channel(settings) as channel:
+        async with open_channel(settings) as channel:
             call = CloudEventsServiceStub(channel).startStreaming(metadata=(("authorization", f"Bearer {token}"),))
             stream = Stream(call, work)
             try:
@@ -175,7 +175,8 @@ class Member:
             serving.result()
 
 
-def _channel(settings: Settings) -> grpc.aio.Channel:
+def open_channel(settings: Settings) -> grpc.aio.Channel:
+    """Connects when it is first used."""
     if settings.tls:
         credentials = grpc.ssl_channel_credentials(settings.root_certificates)
         return grpc.aio.secure_channel(settings.grpc, credentials, options=_CHANNEL_OPTIONS)
