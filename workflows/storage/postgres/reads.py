@@ -16,6 +16,7 @@ from workflows.storage.postgres.statements import Statements
 
 _MAX_IDS = 512
 """Ids that one statement reads for several callers; a single caller's are never split."""
+_WITH_TOKEN, _WITHOUT = frozenset(("begin",)), frozenset[str]()
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 Question = tuple[Sequence[UUID], Snapshot | None, datetime | None, bool]
@@ -61,7 +62,7 @@ class Reads:
         begins = any(question[3] for question in questions)
         found: dict[int, Version] = {}
         fresh: Snapshot | None = None
-        sql = self._sql["begin" if begins else "read"]
+        sql, _ = self._sql.variant("read", _WITH_TOKEN if begins else _WITHOUT)
         columns = ([key[column] for key in numbers] for column in range(3))
         for row in await self._pool.fetch(sql, *columns):
             if row[0]:

@@ -1,27 +1,13 @@
 -- name: read
 -- The newest live version of each ($1 id, $2 snapshot or null for what is committed, $3 instant or null for the latest),
 -- numbered from 1.
-SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
-    v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
-    v.deleted
-FROM unnest($1::uuid[], $2::text[], $3::timestamptz[]) WITH ORDINALITY AS q(entity_id, token, at, number)
-CROSS JOIN LATERAL (
-    SELECT *
-    FROM {schema}.entity_version n
-    WHERE n.entity_id = q.entity_id
-        AND n.valid_from <= coalesce(q.at, 'infinity')
-        AND (q.token IS NULL OR pg_visible_in_snapshot(n.xid, q.token::pg_snapshot))
-    ORDER BY n.valid_from DESC
-    LIMIT 1
-) v
-WHERE NOT v.deleted
-
--- name: begin
--- A snapshot token, alone in a row numbered 0, and the rows of `read` as of that same snapshot.
+-- A beginning transaction also gets a snapshot token, in a row numbered 0, and the versions of that same snapshot.
+-- when begin
 SELECT 0 AS number, NULL::uuid AS entity_id, pg_current_snapshot()::text AS model_name, NULL::int, NULL::int,
     NULL::text, NULL::text, NULL::timestamptz, NULL::timestamptz, NULL::uuid, NULL::text, NULL::text, NULL::text,
     NULL::text, NULL::text, NULL::boolean
 UNION ALL
+-- end
 SELECT q.number::int, v.entity_id, v.model_name, v.model_version, v.version, v.state, v.document, v.created_at,
     v.valid_from, v.transaction_id, v.transition, v.attributed_id, v.attributed_kind, v.executor_id, v.executor_kind,
     v.deleted
