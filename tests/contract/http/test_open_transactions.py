@@ -82,6 +82,9 @@ async def test_two_thousand_open_transactions_hold_no_thread_and_no_connection(
             note = await asyncio.wait_for(entity(api, name="note"), 10)
             ok(await asyncio.wait_for(api.get(f"/entity/{note}"), 10))
         assert threading.active_count() <= threads
+        assert {f"cyoda_dispatch_in_flight {OPEN:.1f}", "cyoda_dispatch_waiting 0.0", "cyoda_members 1.0"} <= {
+            *node.metrics.text().decode().splitlines()
+        }
         assert not any(task.done() for task in waiting)
         assert ok(await api.get("/entity/stats/order/1"))["count"] == 0
         member.answer()
@@ -93,3 +96,5 @@ async def test_two_thousand_open_transactions_hold_no_thread_and_no_connection(
     states = ok(await api.get("/entity/stats/states/order/1"))
     assert [(row["state"], row["count"]) for row in states] == [("B", OPEN)]
     assert node.platform.transactions.joinable == 0
+    answered = f'cyoda_dispatch_duration_seconds_count{{kind="processor",outcome="answered"}} {OPEN:.1f}'
+    assert {answered, "cyoda_dispatch_in_flight 0.0"} <= {*node.metrics.text().decode().splitlines()}
