@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -52,9 +53,30 @@ async def modelled(api: httpx.AsyncClient, name: str, all_samples: list[dict[str
     for sample in all_samples:
         ok(await api.post(f"/model/import/JSON/SAMPLE_DATA/{name}/1", json=sample))
     ok(await api.put(f"/model/{name}/1/lock"))
-    fields = [f"$.{member}" for member in {member for sample in all_samples for member in sample}]
-    for field in fields if indexed else ():  # those that are no scalars are refused
-        await api.put(f"/model/{name}/1/indexes", json={"indexes": [{"id": field, "fields": [field]}]})
+    if indexed:
+        exported = ok(await api.get(f"/model/export/SIMPLE_VIEW/{name}/1"))["model"]
+        fields = ["@state", *scalars(exported)]
+        path = f"/model/{name}/1/indexes"
+        ok(await api.put(path, json={"indexes": [{"id": "all", "fields": fields}]}))
+        async with asyncio.timeout(30):
+            while ok(await api.get(path))["indexes"][0]["state"] != "ready":
+                await asyncio.sleep(0.01)
+
+
+def scalars(exported: dict[str, dict[str, Any]]) -> list[str]:
+    """The paths of a SIMPLE_VIEW that can be indexed: scalars alone, outside arrays."""
+    objects = {path for path in exported if path != "$"}
+    fields = {
+        f"{path}.{member.removeprefix('.')}": kind
+        for path, members in exported.items()
+        for member, kind in members.items()
+        if member.startswith(".")
+    }
+    return [
+        field
+        for field, kind in fields.items()
+        if isinstance(kind, str) and "[" not in field and not any(path.startswith(field) for path in objects)
+    ]
 
 
 async def outcome(api: httpx.AsyncClient, name: str, asked: bytes) -> str:
