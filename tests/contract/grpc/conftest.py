@@ -217,3 +217,14 @@ async def connect() -> AsyncIterator[Callable[[Node], Client]]:
 @pytest.fixture
 async def client(node: Node, connect: Callable[[Node], Client]) -> Client:
     return connect(node)
+
+
+@pytest.fixture
+async def orders(client: Client) -> Client:
+    """A client of a tenant with a locked model of orders."""
+    model = {"name": "order", "version": 1}
+    sample = {"orderNo": "A-1", "total": 12.5, "max": 2**63 - 1}
+    imported = {"model": model, "converter": "SAMPLE_DATA", "dataFormat": "JSON", "payload": sample}
+    await client.one("entityModelManage", "EntityModelImportRequest", imported)
+    await client.one("entityModelManage", "EntityModelTransitionRequest", {"model": model, "transition": "LOCK"})
+    return client
