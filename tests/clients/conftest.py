@@ -40,8 +40,8 @@ async def until(holds: Callable[[], Any]) -> None:
 class LiveNode:
     """Stopped and started on the same ports; its data is gone with each stop."""
 
-    environ: Mapping[str, str] = field(default_factory=dict[str, str])
-    key: str = field(default_factory=signing_key)
+    environ: Mapping[str, str]
+    key: str
     addresses: Addresses = field(default_factory=lambda: Addresses(http=0, grpc=0, admin=0))
     node: Node | None = None
     _running: AsyncExitStack | None = None
@@ -84,6 +84,11 @@ class LiveNode:
         return self.node.members.members()
 
 
+@pytest.fixture(scope="session")
+def key() -> str:
+    return signing_key()
+
+
 @pytest.fixture
 def environ() -> dict[str, str]:
     """What the node is set to besides the defaults; a test overrides it by parametrising."""
@@ -91,8 +96,8 @@ def environ() -> dict[str, str]:
 
 
 @pytest.fixture
-async def live(environ: dict[str, str]) -> AsyncIterator[LiveNode]:
-    node = LiveNode(environ)
+async def live(environ: dict[str, str], key: str) -> AsyncIterator[LiveNode]:
+    node = LiveNode(environ, key)
     await node.start()
     yield node
     await node.stop()

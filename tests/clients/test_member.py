@@ -288,7 +288,7 @@ async def test_what_waited_on_a_lost_connection_is_not_begun(
         begun.append("quick")
 
     await connect(member)
-    await order_model(api, "processor", "slow")
+    await order_model(api, "processor", "slow", responseTimeoutMs=1000)  # so that the node stops soon
     requests = [asyncio.create_task(api.post("/entity/JSON/order/1", json={"amount": 1})) for _ in range(2)]
     await until(lambda: begun and live.members[0].outstanding == 2)
     await live.stop()
@@ -343,6 +343,26 @@ async def test_a_stopping_member_finishes_what_it_has_and_takes_nothing_new(
     refused(await second, 503, "COMPUTE_MEMBER_DISCONNECTED")
 
 
+async def test_what_takes_too_long_is_left_behind_when_a_member_stops(
+    live: LiveNode, api: httpx.AsyncClient, connect: Connect
+) -> None:
+    member, entered = Member(tags=["tests"], drain_seconds=0.05), asyncio.Event()
+
+    @member.processor("endless")
+    async def endless(_order: dict[str, Any]) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    serving = await connect(member)
+    await order_model(api, "processor", "endless")
+    request = asyncio.create_task(api.post("/entity/JSON/order/1", json={"amount": 1}))
+    await asyncio.wait_for(entered.wait(), PATIENCE_SECONDS)
+    member.stop()
+    await asyncio.wait_for(serving, PATIENCE_SECONDS)
+    refused(await request, 503, "COMPUTE_MEMBER_DISCONNECTED")
+    assert live.members == []
+
+
 async def test_no_more_handlers_run_at_a_time_than_allowed(api: httpx.AsyncClient, connect: Connect) -> None:
     member, release = Member(tags=["tests"], concurrency=2), asyncio.Event()
     running: set[str] = set()
@@ -384,10 +404,13 @@ async def test_handlers_that_are_not_async_run_beside_each_other(
 # --- tokens ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("environ", [{"CYODA_JWT_EXPIRY_SECONDS": "100"}])
-async def test_a_token_is_kept_until_a_minute_before_it_expires(live: LiveNode, tokens: Any) -> None:
+@pytest.mark.parametrize(
+    ("environ", "kept_seconds"),
+    [({"CYODA_JWT_EXPIRY_SECONDS": "200"}, 140), ({"CYODA_JWT_EXPIRY_SECONDS": "30"}, 15)],
+)
+async def test_a_token_is_replaced_a_minute_before_it_expires_or_half_way(tokens: Any, kept_seconds: int) -> None:
     first = await tokens.current()
-    tokens.clock.now += 39
+    tokens.clock.now += kept_seconds - 1
     assert await tokens.current() == first
     tokens.clock.now += 1
     second, third = await asyncio.gather(tokens.current(), tokens.current())
