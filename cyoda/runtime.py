@@ -89,6 +89,7 @@ def build_node(
         transactions=Transactions(storage, clock=clock, new_id=new_id, tokens=tokens),
         limits=Limits(
             max_state_visits=conf.engine.max_state_visits,
+            workflow_version_strict=conf.engine.workflow_version_strict,
             max_sort_keys=conf.search.max_sort_keys,
             scan_budget=conf.search.scan_budget,
             search_ttl=conf.search.snapshot_ttl,

@@ -17,6 +17,12 @@ class Engine:
     max_state_visits: int = setting(
         "CYODA_MAX_STATE_VISITS", kind.integer(1), 10, "Visits of one state in one cascade before the run is aborted."
     )
+    workflow_version_strict: bool = setting(
+        "CYODA_WORKFLOW_VERSION_STRICT",
+        kind.boolean,
+        False,
+        "Refuse the retired workflow schema versions `1` and `1.0`; off treats them as 1.1.",
+    )
     tx_token_ttl: timedelta = setting(
         "CYODA_TX_TOKEN_TTL", kind.duration(), seconds(90), "Lifetime of the token that joins a transaction."
     )
