@@ -27,7 +27,7 @@ from workflows.core.fsm.document import Workflow
 from workflows.core.fsm.explain import Explanation
 from workflows.services import explaining, simulating
 from workflows.services.platform import Platform
-from workflows.services.simulating import GivenAnswers, Sample, Simulation
+from workflows.services.simulation import GivenAnswers, Sample, Simulation
 
 
 class SimulationRequest(Shape, frozen=True, kw_only=True):
