@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 BACKLOG = 2048
 KEEP_ALIVE_SECONDS = 75
 GATHERED_BYTES = 64 * 1024
+_OFFER = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
 class _Gathering:
@@ -52,8 +54,24 @@ class _Gathering:
 
 
 class _Protocol(HttpToolsProtocol):
+    """HTTP/1.1 and nothing else: an offer to change the protocol is passed over (RFC 9110, 7.8).
+
+    The parser would take a request that offers one (Java's HttpClient does, by default) as ended with its head, and
+    its body for the next request.
+    """
+
     def connection_made(self, transport: Any) -> None:
         super().connection_made(_Gathering(transport, self.loop))  # pyright: ignore[reportArgumentType]
+
+    def data_received(self, data: bytes) -> None:
+        if (self.cycle is None or not self.cycle.more_body) and _OFFER.search(data):
+            head, end, rest = data.partition(b"\r\n\r\n")
+            data = _OFFER.sub(b"\r\nIgnored:", head) + end + rest
+        super().data_received(data)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """An offer that arrived in pieces: what follows its head cannot be told apart any more."""
+        self.transport.close()
 
 
 class _Server(uvicorn.Server):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 import httpx
@@ -50,3 +52,33 @@ async def test_a_long_answer_streams_and_a_head_has_no_body(wire: httpx.AsyncCli
     head = await wire.head(f"/entity/{entity_id}")
     assert (head.status_code, head.content) == (200, b"")
     assert (await wire.get("/health")).json() == {"status": "UP"}
+
+
+async def test_an_offer_to_change_the_protocol_is_passed_over_and_the_body_is_read(wire: httpx.AsyncClient) -> None:
+    await model(wire)
+    offer = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAARAAAAAAAIAAAAA"}
+    for _ in range(2):  # the connection stays usable
+        ok(await wire.post("/entity/JSON/order/1", json={"amount": 1, "name": "\r\nUpgrade: inside"}, headers=offer))
+    stored = ok(await wire.get("/entity/order/1"))
+    assert [found["data"]["name"] for found in stored] == ["\r\nUpgrade: inside"] * 2
+
+
+async def test_a_body_behind_an_offer_in_pieces_is_never_taken_for_a_request(
+    wire: httpx.AsyncClient, node: Node
+) -> None:
+    await model(wire)
+    reader, writer = await asyncio.open_connection("127.0.0.1", wire.base_url.port)
+    authorization = wire.headers["authorization"]
+    smuggled = f"DELETE /api/entity/order/1 HTTP/1.1\r\nhost: a\r\nauthorization: {authorization}\r\n\r\n".encode()
+    head = f"POST /api/entity/JSON/order/1 HTTP/1.1\r\nauthorization: {authorization}\r\nconnection: upgrade\r\n"
+    ok(await wire.post("/entity/JSON/order/1", json={"amount": 1, "name": "kept"}))
+    with contextlib.suppress(OSError):  # the connection may be closed at any of the pieces
+        for piece in (head.encode() + b"upgr", b"ade: h2c\r\ncontent-length: %d\r\n\r\n" % len(smuggled), smuggled):
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.05)  # so that the pieces travel apart
+    with contextlib.suppress(OSError):
+        await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+        await writer.wait_closed()
+    assert len(ok(await wire.get("/entity/order/1"))) == 1
