@@ -17,7 +17,7 @@ import structlog
 
 from cyoda.clock import Clock, system_clock
 from cyoda.cluster.tokens import JoinTokens
-from cyoda.conf import Conf
+from cyoda.conf import Conf, Grpc
 from cyoda.http.app import AsgiApp, HttpApp
 from cyoda.http.cors import Cors
 from cyoda.http.documentation import Documentation
@@ -34,7 +34,7 @@ from workflows.api.routes import data_plane_routes
 from workflows.api.wire import PATH_TYPES
 from workflows.compute.dispatcher import LocalDispatcher
 from workflows.compute.members import Registry
-from workflows.grpc.options import GrpcOptions, KeepAlive
+from workflows.grpc.options import GrpcOptions, KeepAlive, Tls
 from workflows.grpc.server import GrpcServer
 from workflows.services.background import OwnWorkers
 from workflows.services.configurations import Configurations
@@ -147,11 +147,7 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
             node.platform.workers.look(node.platform)
             stack.push_async_callback(node.platform.workers.stop)
         grpc_server = GrpcServer(
-            GrpcOptions(
-                host=conf.grpc.bind_address,
-                port=conf.grpc.port,
-                keep_alive=KeepAlive(interval=conf.grpc.keepalive_interval, timeout=conf.grpc.keepalive_timeout),
-            ),
+            grpc_options(conf.grpc),
             authenticate=node.identity.authenticator.authenticate,
             registry=node.members,
             clock=node.platform.clock,
@@ -167,6 +163,21 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
             scheduler.start()
             stack.push_async_callback(scheduler.stop, STOP_GRACE_SECONDS)
         yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
+
+
+def grpc_options(conf: Grpc) -> GrpcOptions:
+    """What the settings say about the gRPC listener."""
+    tls = None
+    if conf.tls_cert is not None and conf.tls_key is not None:
+        client_ca = None if conf.tls_client_ca is None else conf.tls_client_ca.encode()
+        tls = Tls(certificate=conf.tls_cert.encode(), key=conf.tls_key.encode(), client_ca=client_ca)
+    return GrpcOptions(
+        host=conf.bind_address,
+        port=conf.port,
+        keep_alive=KeepAlive(interval=conf.keepalive_interval, timeout=conf.keepalive_timeout),
+        reflection=conf.reflection,
+        tls=tls,
+    )
 
 
 def scheduler_of(node: Node) -> Scheduler:

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
+from cyoda.conf.pem import belong_together
 from cyoda.conf.platform import Admin, Grpc, Http, Platform, Storage
 from cyoda.conf.variables import ConfError, Variable, read, read_group, variables_of
 
@@ -117,10 +118,21 @@ def _contradictions(conf: Conf) -> Iterator[str]:
     ports = [port for port in (conf.http.port, conf.grpc.port, conf.admin.port) if port]
     if len(set(ports)) < len(ports):
         yield "CYODA_HTTP_PORT, CYODA_GRPC_PORT and CYODA_ADMIN_PORT must differ from each other."
+    yield from _tls_contradictions(conf.grpc)
     if conf.cluster.hmac_key is not None and len(conf.cluster.hmac_key) < 32:
         yield "CYODA_HMAC_SECRET must have at least 32 bytes."
     if conf.cluster.enabled:
         yield from _cluster_contradictions(conf)
+
+
+def _tls_contradictions(grpc: Grpc) -> Iterator[str]:
+    if (grpc.tls_cert is None) != (grpc.tls_key is None):
+        yield "CYODA_GRPC_TLS_CERT and CYODA_GRPC_TLS_KEY must be set both or neither."
+    if grpc.tls_cert is None:
+        if grpc.tls_client_ca is not None:
+            yield "CYODA_GRPC_TLS_CERT and CYODA_GRPC_TLS_KEY must be set when CYODA_GRPC_TLS_CLIENT_CA is."
+    elif grpc.tls_key is not None and not belong_together(grpc.tls_cert, grpc.tls_key):
+        yield "CYODA_GRPC_TLS_KEY must be the key of the first certificate in CYODA_GRPC_TLS_CERT."
 
 
 def _cluster_contradictions(conf: Conf) -> Iterator[str]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+from cyoda.conf import pem
 from cyoda.conf import variables as kind
 from cyoda.conf.origins import check_origins
 from cyoda.conf.variables import by_environment, optional, seconds, setting
@@ -121,6 +122,29 @@ class Grpc:
     )
     keepalive_timeout: timedelta = setting(
         "CYODA_KEEPALIVE_TIMEOUT", kind.duration(), seconds(30), "A member unseen for longer loses its stream."
+    )
+    reflection: bool = setting(
+        "CYODA_GRPC_REFLECTION",
+        kind.boolean,
+        by_environment(development=True, production=False),
+        "Clients may ask the gRPC server what it offers.",
+    )
+    tls_cert: str | None = setting(
+        "CYODA_GRPC_TLS_CERT",
+        optional(pem.certificates),
+        None,
+        "The gRPC server's certificate and those that lead to its issuer; gRPC then speaks TLS only.",
+        secret=True,
+    )
+    tls_key: str | None = setting(
+        "CYODA_GRPC_TLS_KEY", optional(pem.private_key), None, "The key of that certificate.", secret=True
+    )
+    tls_client_ca: str | None = setting(
+        "CYODA_GRPC_TLS_CLIENT_CA",
+        optional(pem.certificates),
+        None,
+        "Issuers of clients' certificates; a gRPC client without one of theirs is then refused (mutual TLS).",
+        secret=True,
     )
 
 

@@ -47,7 +47,7 @@ class GrpcServer:
         self._health = _HealthServicer() if options.health else None
 
     async def start(self) -> int:
-        """Listen; returns the port. Raises RuntimeError when the port is taken."""
+        """Listen; returns the port. Raises RuntimeError when the port is taken or the TLS material unusable."""
         server = grpc.aio.server(options=self._options.channel())
         server.add_generic_rpc_handlers((self._handlers(),))
         names = [SERVICE]
@@ -56,10 +56,14 @@ class GrpcServer:
             names.append(health.SERVICE_NAME)
         if self._options.reflection:
             reflection.enable_server_reflection([*names, reflection.SERVICE_NAME], server)
-        port = server.add_insecure_port(f"{self._options.host}:{self._options.port}")
+        port = self._bind(server)
         await server.start()
         self._server = server
         return port
+
+    def _bind(self, server: grpc.aio.Server) -> int:
+        address, tls = f"{self._options.host}:{self._options.port}", self._options.tls
+        return server.add_secure_port(address, tls.credentials()) if tls else server.add_insecure_port(address)
 
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Take no more calls, end member streams with UNAVAILABLE, let the others finish for `grace_s` seconds."""
