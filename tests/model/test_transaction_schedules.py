@@ -28,7 +28,8 @@ from cyoda.ids import TimeIds
 from cyoda.principal import Principal
 from tests.model.backend import Backend, effort
 from workflows.core.entity import LOOPBACK, Document, ModelKey
-from workflows.services.transaction import Buffer, Transaction
+from workflows.services.buffer import Savepoint
+from workflows.services.transaction import Transaction
 
 new_id = TimeIds()
 MAX_OPEN = 4
@@ -56,7 +57,7 @@ class Open:
     snapshot: State | None = None
     reads: dict[UUID, int] = field(default_factory=dict)
     buffer: dict[UUID, int | None] = field(default_factory=dict)
-    savepoints: list[tuple[Buffer, dict[UUID, int | None]]] = field(default_factory=list)
+    savepoints: list[tuple[Savepoint, dict[UUID, int | None]]] = field(default_factory=list)
 
     def sees(self, entity_id: UUID, committed: State) -> int | None:
         """The value this transaction must read; its snapshot is taken when it first looks at a committed entity."""

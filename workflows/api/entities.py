@@ -42,7 +42,7 @@ from workflows.services import bulk_delete, collections, entities
 from workflows.services.collections import Chunk
 from workflows.services.entities import Committed
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
@@ -131,7 +131,7 @@ class DeletedManyShape(Shape, frozen=True, kw_only=True):
     answer=list[ChunkShape],
     errors=[ModelNotFound, ModelNotLocked, *WRITE_ERRORS],
 )
-async def create_entities(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def create_entities(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key, size = model_key(request), window(request)
     check_write_options(request)
     body = await entity_body(request)
@@ -150,7 +150,7 @@ async def create_entities(request: ApiRequest, platform: Platform, join: Transac
     answer=list[ChunkShape],
     errors=[ModelNotFound, ModelNotLocked, *WRITE_ERRORS],
 )
-async def create_collection(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def create_collection(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     size = window(request)
     check_write_options(request)
     body = await entity_body(request)
@@ -167,7 +167,7 @@ async def create_collection(request: ApiRequest, platform: Platform, join: Trans
     answer=CommittedShape,
     errors=[EntityNotFound, TransitionNotFound, EntityModified, *WRITE_ERRORS],
 )
-async def update_entity(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def update_entity(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     entity_id, if_match = request.path_uuid("entityId"), request.single_header(b"if-match")
     check_write_options(request)
     body = await entity_body(request)
@@ -192,7 +192,7 @@ async def update_entity(request: ApiRequest, platform: Platform, join: Transacti
     answer=list[ChunkShape],
     errors=[EntityNotFound, TransitionNotFound, EntityModified, *WRITE_ERRORS],
 )
-async def update_collection(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def update_collection(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     size = window(request)
     check_write_options(request)
     body = await entity_body(request)
@@ -219,7 +219,7 @@ async def update_collection(request: ApiRequest, platform: Platform, join: Trans
         *WRITE_ERRORS,
     ],
 )
-async def patch_entity(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def patch_entity(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     entity_id, if_match = request.path_uuid("entityId"), request.single_header(b"if-match")
     check_write_options(request)
     media_type = _patch_media_type(request)
@@ -242,7 +242,7 @@ async def patch_entity(request: ApiRequest, platform: Platform, join: Transactio
     answer=DeletedShape,
     errors=[EntityNotFound, Conflict, StorageUnavailable],
 )
-async def delete_entity(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def delete_entity(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     entity_id = request.path_uuid("entityId")
     deleted = await entities.delete_entity(request.principal, entity_id, platform=platform, join=join)
     return json_response(
@@ -272,7 +272,7 @@ async def delete_entity(request: ApiRequest, platform: Platform, join: Transacti
         StorageUnavailable,
     ],
 )
-async def delete_entities(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def delete_entities(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key, verbose, at = model_key(request), request.query_boolean("verbose"), request.query_time("pointInTime")
     request.query_int32("transactionSize", _DEFAULT_TRANSACTION_SIZE)
     body = await entity_body(request)

@@ -21,7 +21,7 @@ from workflows.services import entity_reads
 from workflows.services.entity_reads import MAX_PAGE_NUMBER, MAX_PAGE_SIZE
 from workflows.services.envelope import envelope
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 _DEFAULT_PAGE_SIZE = 20
 _TRANSACTION = query("transactionId", UUID, "As this transaction wrote it; excludes pointInTime.")
@@ -52,7 +52,7 @@ class ChangeShape(Shape, frozen=True, kw_only=True):
     answer=Entity,
     errors=[EntityNotFound, StorageUnavailable],
 )
-async def get_entity(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def get_entity(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     entity_id = request.path_uuid("entityId")
     at, transaction_id = request.query_time("pointInTime"), request.query_uuid("transactionId")
     version = await entity_reads.get_entity(
@@ -69,7 +69,7 @@ async def get_entity(request: ApiRequest, platform: Platform, join: Transaction 
     answer=list[Entity],
     errors=[ModelNotFound, StorageUnavailable],
 )
-async def list_entities(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def list_entities(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key = model_key(request)
     page_size, page_number = request.query_int32("pageSize", _DEFAULT_PAGE_SIZE), request.query_int32("pageNumber", 0)
     at = request.query_time("pointInTime")

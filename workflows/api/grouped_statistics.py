@@ -36,7 +36,7 @@ from workflows.core.stats import StatisticsRequest, parse_request
 from workflows.core.tally import Row
 from workflows.services.grouped_statistics import group_entities
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 TOO_LARGE = "request body exceeds 10 MiB"
 
@@ -93,7 +93,7 @@ class GroupShape(Shape, frozen=True, kw_only=True):
         StorageUnavailable,
     ],
 )
-async def query_statistics(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def query_statistics(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     body = await limited_body(request, TOO_LARGE)
     question = parse_request(body, max_groups=platform.limits.max_groups, read_instant=binding.instant)
     rows = await group_entities(request.principal, _model(request), question, platform=platform, join=join)

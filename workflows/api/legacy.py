@@ -21,7 +21,7 @@ from workflows.services import entities
 from workflows.services.envelope import envelope
 from workflows.services.platform import Platform
 from workflows.services.search import MAX_LIMIT, search_direct
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 
 @operation(
@@ -35,7 +35,7 @@ from workflows.services.transaction import Transaction
     errors=SEARCH_ERRORS,
     deprecated=True,
 )
-async def search_array(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def search_array(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     """These clients read an answer only when it is called JSON, and then expect an array."""
     key = model_key(request)
     at = request.query_time("pointInTime") or request.query_time("clientPointTime")
@@ -55,7 +55,7 @@ async def search_array(request: ApiRequest, platform: Platform, join: Transactio
     errors=[EntityNotFound, TransitionNotFound, EntityModified, *WRITE_ERRORS],
     deprecated=True,
 )
-async def fire_transition(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def fire_transition(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     entity_id, transition = request.query_text("entityId"), request.query_text("transitionName")
     if not entity_id or not transition:
         raise BadRequest("entityId and transitionName are required")

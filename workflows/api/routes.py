@@ -30,10 +30,10 @@ from workflows.api import (
     workflows,
 )
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 Endpoint = Callable[[ApiRequest, Platform], Awaitable[Response]]
-JoiningEndpoint = Callable[[ApiRequest, Platform, Transaction | None], Awaitable[Response]]
+JoiningEndpoint = Callable[[ApiRequest, Platform, Join | None], Awaitable[Response]]
 
 _PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
     ("GET", "/model/", models.list_models),

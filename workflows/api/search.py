@@ -26,7 +26,7 @@ from workflows.core.schema.model import Model
 from workflows.services.envelope import envelope
 from workflows.services.platform import Platform
 from workflows.services.search import MAX_LIMIT, Explanation, explain_direct, search_direct
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 
 class SearchPlan(Shape, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ SEARCH_ERRORS = (
     other_answers={JSON_TYPE: SearchPlan},
     errors=SEARCH_ERRORS,
 )
-async def search(request: ApiRequest, platform: Platform, join: Transaction | None) -> Response:
+async def search(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key = model_key(request)
     at, tracking = request.query_time("pointInTime"), request.query_boolean("trackingRead")
     explain = request.query_boolean("explain")

@@ -15,7 +15,7 @@ import msgspec
 from cyoda.principal import Principal
 from workflows.grpc.replies import Body, InvalidPayload
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class Call:
     request_id: str
     data: bytes
     platform: Platform
-    join: Transaction | None = None
+    join: Join | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from workflows.core.predicates.validation import check_structure
 from workflows.services.configurations import View
 from workflows.services.platform import Platform
 from workflows.services.search import Search
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join, Transaction
 
 
 class Deleted(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ async def delete_entities(
     condition: bytes = b"",
     at: datetime | None = None,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Deleted:
     """Delete all live entities of a model, or those that match a condition (as of an instant, if given).
 

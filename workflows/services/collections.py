@@ -21,7 +21,7 @@ from workflows.services.documents import Accepted, accept, parse_document, parse
 from workflows.services.entities import Committed, check_window, committed, create_entity
 from workflows.services.platform import Platform
 from workflows.services.settling import Settling
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join, Transaction
 
 T = TypeVar("T")
 
@@ -61,7 +61,7 @@ async def create_entities(
     data_format: str,
     window: int,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Chunk]:
     """Create one entity from a document, or one from each element of a JSON array.
 
@@ -98,7 +98,7 @@ class _Item(msgspec.Struct):
 
 
 async def create_collection(
-    principal: Principal, body: bytes, *, window: int, platform: Platform, join: Transaction | None = None
+    principal: Principal, body: bytes, *, window: int, platform: Platform, join: Join | None = None
 ) -> list[Chunk]:
     """Create entities of several models; each item is `{"model": {name, version}, "payload": "<JSON text>"}`.
 
@@ -124,7 +124,7 @@ async def create_items(
     data_format: str = "JSON",
     window: int,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Chunk]:
     """Create entities of several models, `window` in a transaction. Raises as `create_collection`."""
 
@@ -195,7 +195,7 @@ async def update_collection(
     data_format: str,
     window: int,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Chunk]:
     """Replace the documents of several entities; an item with a stale `ifMatch` is left out, the rest commits.
 

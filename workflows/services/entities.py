@@ -28,7 +28,7 @@ from workflows.services.documents import Accepted, accept, accept_patched, parse
 from workflows.services.entity_reads import not_found
 from workflows.services.platform import Platform
 from workflows.services.settling import Settling
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join, Transaction
 
 MISSING_IF_MATCH = (
     "missing If-Match: send If-Match: <transactionId> from your last GET of this entity to patch safely, "
@@ -51,7 +51,7 @@ async def create_entity(
     *,
     data_format: str,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Committed:
     """Create one entity and run its workflow until it settles.
 
@@ -79,7 +79,7 @@ async def update_entity(
     transition: str | None = None,
     if_match: str | None = None,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Committed:
     """Replace an entity's document; without a transition automated ones are looked at again.
 
@@ -104,7 +104,7 @@ async def patch_entity(
     if_match: str | None,
     json_patch: bool = False,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Committed:
     """Merge a document into an entity's (RFC 7386); the merged one must be valid and never extends the model.
 
@@ -131,7 +131,7 @@ async def transition_entity(
     transition: str,
     *,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Committed:
     """Fire a named transition with the entity's current data. Raises as `update_entity`."""
 
@@ -153,10 +153,10 @@ class _Change:
 
 
 async def _update(
-    principal: Principal, entity_id: UUID, change: _Change, platform: Platform, join: Transaction | None
+    principal: Principal, entity_id: UUID, change: _Change, platform: Platform, join: Join | None
 ) -> Committed:
     async def attempt(view: View) -> Committed:
-        transaction = join
+        transaction: Transaction | None = None
         try:
             async with platform.transactions.run(principal, join) as transaction:
                 version = await transaction.read(entity_id)
@@ -177,7 +177,7 @@ async def _update(
 
 
 async def delete_entity(
-    principal: Principal, entity_id: UUID, *, platform: Platform, join: Transaction | None = None
+    principal: Principal, entity_id: UUID, *, platform: Platform, join: Join | None = None
 ) -> Version:
     """Delete an entity, keeping its history; no workflow runs. Returns the tombstone.
 

@@ -11,7 +11,7 @@ from cyoda.principal import Principal
 from workflows.core.entity import ModelKey, Version
 from workflows.services.engine import offered_transitions
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join
 from workflows.storage.base import Scan
 
 MAX_PAGE_SIZE = 10_000
@@ -30,7 +30,7 @@ async def get_entity(
     at: datetime | None = None,
     transaction_id: UUID | None = None,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> Version:
     """The latest live version, the one at an instant, or the one a transaction wrote.
 
@@ -61,7 +61,7 @@ async def list_entities(
     page_number: int,
     at: datetime | None = None,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Version]:
     """One page of a model's live entities in id order.
 
@@ -79,7 +79,7 @@ async def list_entities(
 
 
 async def _list_joined(
-    principal: Principal, key: ModelKey, page_size: int, page_number: int, platform: Platform, join: Transaction
+    principal: Principal, key: ModelKey, page_size: int, page_number: int, platform: Platform, join: Join
 ) -> list[Version]:
     """Own uncommitted versions over the snapshot; the rows read join the read set (contract: engine 5.1)."""
     async with platform.transactions.run(principal, join) as transaction:

@@ -22,7 +22,7 @@ from workflows.core.stats import StatisticsRequest
 from workflows.core.tally import Row, Sample, Tally
 from workflows.services.configurations import Configured, View
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join, Transaction
 from workflows.storage.base import Aggregation, Scan
 
 BUDGET_EXHAUSTED = "scan budget exhausted; narrow the query or add an indexable predicate"
@@ -34,7 +34,7 @@ async def group_entities(
     request: StatisticsRequest,
     *,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Row]:
     """The groups of a model's live entities; `key` None is a model that cannot exist.
 

@@ -19,7 +19,7 @@ from workflows.core.predicates.validation import check_structure, validate
 from workflows.core.schema.model import Model
 from workflows.services.configurations import Configured, View
 from workflows.services.platform import Platform
-from workflows.services.transaction import Transaction
+from workflows.services.transaction import Join, Transaction
 from workflows.storage.base import Batch, Scan, Snapshot
 
 DEFAULT_LIMIT = 1000
@@ -36,7 +36,7 @@ async def explain_direct(
     at: datetime | None = None,
     sort: Sequence[str] = (),
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> tuple[Explanation, Model]:
     """How `search_direct` would go about the same question, and the model; it takes any number of matches.
 
@@ -65,7 +65,7 @@ async def search_direct(
     sort: Sequence[str] = (),
     tracking: bool = False,
     platform: Platform,
-    join: Transaction | None = None,
+    join: Join | None = None,
 ) -> list[Version]:
     """All entities of a model that satisfy a condition, in sort order (id order last).
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,28 +22,19 @@ from workflows.core.audit import AuditRecord, Event
 from workflows.core.entity import EMPTY_DOCUMENT, Document, ModelKey, Version
 from workflows.core.timer import Timer
 from workflows.core.unique import Claim
+from workflows.services.buffer import Buffer, Savepoint
 from workflows.storage.base import ChangeSet, EntityStore, Extension, Snapshot, Write
 
 
-class Buffer:
-    """What a transaction wants stored. Copied for a savepoint, put back to undo."""
+@dataclass(frozen=True, slots=True)
+class Join:
+    """The right of one request to take part in an open transaction, below the scope whose callout it answers."""
 
-    __slots__ = ("arm", "audit", "claims", "disarm", "extensions", "versions")
+    transaction: Transaction
+    scope: int
 
-    def __init__(self) -> None:
-        self.versions: dict[UUID, Version] = {}
-        self.claims: dict[UUID, tuple[Claim, ...]] = {}
-        self.audit: list[AuditRecord] = []
-        self.arm: dict[str, Timer] = {}
-        self.disarm: dict[str, None] = {}
-        self.extensions: list[Extension] = []
-
-    def copy(self) -> Buffer:
-        copy = Buffer()
-        copy.versions, copy.claims = dict(self.versions), dict(self.claims)
-        copy.audit, copy.extensions = list(self.audit), list(self.extensions)
-        copy.arm, copy.disarm = dict(self.arm), dict(self.disarm)
-        return copy
+    def joined(self) -> AbstractAsyncContextManager[Transaction]:
+        return self.transaction.joined(self.scope)
 
 
 class Transaction:
@@ -64,8 +56,8 @@ class Transaction:
         self.is_open = True
         self.has_dispatched = False
         self.warnings: list[str] = []
-        self.join_ids: dict[UUID, UUID] = {}
-        """What join tokens of this transaction sign, with the segment (by its id) that each may join."""
+        self.join_ids: dict[UUID, tuple[UUID, int]] = {}
+        """What join tokens of this transaction sign, with the segment (by its id) and the scope that each may join."""
         self._armed: tuple[Timer, ...] = ()
         self._new_id = new_id
         self._store = store
@@ -150,7 +142,7 @@ class Transaction:
             deleted=False, created_at=created_at,
         )  # fmt: skip
         if claims is not None:
-            self._buffer.claims[entity_id] = claims
+            self._buffer.put(self._buffer.claims, entity_id, claims)
         return version
 
     def delete(self, version: Version, *, executor: Principal) -> Version:
@@ -159,12 +151,13 @@ class Transaction:
             version.entity_id, version.model, state=version.state, document=EMPTY_DOCUMENT,
             transition=version.transition, executor=executor, deleted=True, created_at=version.created_at,
         )  # fmt: skip
+        buffer = self._buffer
         if self._expected(version.entity_id) == 0:
-            del self._buffer.versions[version.entity_id]
-            self._buffer.claims.pop(version.entity_id, None)
+            buffer.drop(buffer.versions, version.entity_id)
+            buffer.drop(buffer.claims, version.entity_id)
             self._seen[version.entity_id] = None
         else:
-            self._buffer.claims[version.entity_id] = ()
+            buffer.put(buffer.claims, version.entity_id, ())
         return tombstone
 
     def _next(
@@ -178,7 +171,7 @@ class Transaction:
             created_at=created_at or now, updated_at=now, transaction_id=self.id, transition=transition,
             attributed=self.attributed_to(executor), executor=executor.actor, deleted=deleted,
         )  # fmt: skip
-        self._buffer.versions[entity_id] = version
+        self._buffer.put(self._buffer.versions, entity_id, version)
         return version
 
     def _expected(self, entity_id: UUID) -> int:
@@ -188,17 +181,16 @@ class Transaction:
     def record(self, entity_id: UUID, events: Sequence[Event]) -> None:
         """Buffer audit events of one operation on an entity."""
         if events:
-            self._buffer.audit.append(
-                AuditRecord(entity_id=entity_id, transaction_id=self.entry_id, events=tuple(events))
-            )
+            record = AuditRecord(entity_id=entity_id, transaction_id=self.entry_id, events=tuple(events))
+            self._buffer.add(self._buffer.audit, record)
 
     def arm(self, timer: Timer) -> None:
-        self._buffer.disarm.pop(timer.id, None)
-        self._buffer.arm[timer.id] = timer
+        self._buffer.drop(self._buffer.disarm, timer.id)
+        self._buffer.put(self._buffer.arm, timer.id, timer)
 
     def disarm(self, timer_id: str) -> None:
-        self._buffer.arm.pop(timer_id, None)
-        self._buffer.disarm[timer_id] = None
+        self._buffer.drop(self._buffer.arm, timer_id)
+        self._buffer.put(self._buffer.disarm, timer_id, None)
 
     def require_armed(self, timer: Timer) -> None:
         """Every commit of this transaction holds only while the timer is armed exactly as given."""
@@ -212,7 +204,7 @@ class Transaction:
         return list(timers.values())
 
     def extend(self, extension: Extension) -> None:
-        self._buffer.extensions.append(extension)
+        self._buffer.add(self._buffer.extensions, extension)
 
     def require_epoch(self, epoch: int) -> None:
         """The commit holds only while the tenant's configuration is what was decided under."""
@@ -220,13 +212,19 @@ class Transaction:
 
     # --- savepoints, segments, end ---------------------------------------------------------------------------
 
-    def savepoint(self) -> Buffer:
-        """A token for `roll_back_to`. Reads made since stay in the read set either way."""
-        return self._buffer.copy()
+    @property
+    def scope(self) -> int:
+        """Whose work is going on: the owner's, or a joined request's."""
+        return self._buffer.scope
 
-    def roll_back_to(self, savepoint: Buffer) -> None:
+    def savepoint(self) -> Savepoint:
+        """A token for `roll_back_to`. Reads made since stay in the read set either way."""
+        return self._buffer.savepoint()
+
+    def roll_back_to(self, savepoint: Savepoint) -> None:
+        """Take back what the savepoint's scope wrote since, callbacks to its callouts included."""
         self._require_open()
-        self._buffer = savepoint.copy()
+        self._buffer.roll_back_to(savepoint)
 
     async def commit_segment(self) -> None:
         """Commit what is buffered and go on under a new id and a new snapshot (COMMIT_BEFORE_DISPATCH).
@@ -260,11 +258,11 @@ class Transaction:
             at=self.clock(),
             writes=tuple(self._write(v) for v in buffer.versions.values()),
             reads={i: number for i, number in self._reads.items() if i not in buffer.versions},
-            audit=tuple(buffer.audit),
+            audit=tuple(buffer.audit.values()),
             arm=tuple(buffer.arm.values()),
             disarm=tuple(buffer.disarm),
             armed=self._armed,
-            extensions=tuple(buffer.extensions),
+            extensions=tuple(buffer.extensions.values()),
             epoch=self._epoch,
         )
 
@@ -283,11 +281,16 @@ class Transaction:
     # --- joins -----------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def joined(self) -> AsyncGenerator[Transaction]:
-        """Take part in this transaction for one request: serialised with others, undone alone when it fails."""
+    async def joined(self, parent: int) -> AsyncGenerator[Transaction]:
+        """Take part in this transaction for one request: serialised with others, undone alone when it fails.
+
+        `parent` is the scope whose callout the request answers.
+        """
         async with self.lock:
             self._require_open()
-            savepoint = self.savepoint()
+            buffer, scope = self._buffer, self._buffer.scope
+            buffer.open_scope(parent)
+            savepoint = buffer.savepoint()
             self._joined += 1
             try:
                 yield self
@@ -297,12 +300,15 @@ class Transaction:
                 raise
             finally:
                 self._joined -= 1
+                buffer.scope = scope
 
     @asynccontextmanager
     async def released(self) -> AsyncGenerator[None]:
         """Let joined requests in while the holder of the lock waits for a callout."""
+        buffer, scope = self._buffer, self._buffer.scope
         self.lock.release()
         try:
             yield
         finally:
             await self.lock.acquire()
+            buffer.scope = scope

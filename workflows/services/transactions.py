@@ -11,7 +11,8 @@ from cyoda.clock import Clock
 from cyoda.errors import CyodaError, Forbidden, TransactionNotFound
 from cyoda.ids import IdSource
 from cyoda.principal import Actor, Principal
-from workflows.services.transaction import Transaction
+from workflows.services.buffer import OWNER
+from workflows.services.transaction import Join, Transaction
 from workflows.storage.base import EntityStore
 
 
@@ -43,7 +44,7 @@ class Transactions:
         self._joinable: dict[UUID, Transaction] = {}
 
     def run(
-        self, principal: Principal, join: Transaction | None = None, *, origin: Actor | None = None
+        self, principal: Principal, join: Join | None = None, *, origin: Actor | None = None
     ) -> AbstractAsyncContextManager[Transaction]:
         """The joined transaction, or a new one that commits when the block ends and leaves no trace when it raises."""
         if join is not None:
@@ -54,8 +55,9 @@ class Transactions:
         return _Owned(transaction, self)
 
     def token(self, transaction: Transaction) -> str:
-        """A join token for a callout of this transaction; it dies with the segment it was minted in."""
-        return self._minted(transaction, transaction.id)
+        """A join token for a callout of the work going on in a transaction; it dies with its segment."""
+        is_owner = transaction.scope == OWNER
+        return self._minted(transaction, transaction.id if is_owner else self._new_id())
 
     def attempt(self, transaction: Transaction) -> Attempt:
         """A token of its own for one attempt of a callout that may be repeated."""
@@ -69,21 +71,24 @@ class Transactions:
 
     def _minted(self, transaction: Transaction, join_id: UUID) -> str:
         self._joinable[join_id] = transaction
-        transaction.join_ids[join_id] = transaction.id
+        transaction.join_ids[join_id] = transaction.id, transaction.scope
         return self._tokens.mint(join_id)
 
-    def resolve(self, principal: Principal, token: str) -> Transaction:
+    def resolve(self, principal: Principal, token: str) -> Join:
         """The open transaction behind a token.
 
         Raises TransactionExpired, Unauthorized, Forbidden (another tenant's), TransactionNotFound.
         """
         join_id = self._tokens.read(token)
         transaction = self._joinable.get(join_id)
-        if transaction is None or not transaction.is_open or transaction.join_ids.get(join_id) != transaction.id:
+        if transaction is None or not transaction.is_open:
+            raise TransactionNotFound
+        segment, scope = transaction.join_ids.get(join_id, (None, OWNER))
+        if segment != transaction.id:
             raise TransactionNotFound
         if transaction.tenant != principal.tenant:
             raise Forbidden("transaction belongs to a different tenant")
-        return transaction
+        return Join(transaction, scope)
 
     @property
     def joinable(self) -> int:
