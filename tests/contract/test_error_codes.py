@@ -14,10 +14,7 @@ NO_EVIDENCE = {"test_error_codes.py", "test_fuzz.py", "test_openapi.py"}
 
 LATER = {
     "FEATURE_DISABLED": "switching off parts of the identity service",
-    "TRANSACTION_NODE_UNAVAILABLE": "joining across nodes",
     "DISPATCH_FORWARD_FAILED": "callouts across nodes",
-    "SCHEDULE_FUNCTION_INVALID_RESULT": "schedules computed by a member that is connected",
-    "INVALID_INDEX_DEFINITION": "declared indexes",
 }
 """Codes without such a test, and what will bring it."""
 

@@ -109,7 +109,7 @@ async def test_the_matrix_of_change_levels_decides_what_is_stored(api: httpx.Asy
 async def test_refusals_of_model_changes_are_whole_and_change_nothing(api: httpx.AsyncClient) -> None:
     await model(api)
     await model(api, "open", lock=False)
-    key: dict[str, object] = {"entityName": "order", "entityVersion": 1}
+    key: dict[str, Any] = {"entityName": "order", "entityVersion": 1}
     states: dict[str, object] = {"expectedState": "UNLOCKED", "actualState": "LOCKED"}
     told = "entityModel{entityName=order, entityVersion=1}. expectedState=UNLOCKED, actualState=LOCKED"
     before = await world(api)
