@@ -12,11 +12,20 @@ from cyoda.errors import CyodaError
 Body = Mapping[str, object]
 """The members of a reply besides those of the base event."""
 
+STATUS_LIMIT_BYTES = 1024
+"""A status message travels as metadata, percent-encoded; beyond 8 KiB of it clients drop the whole answer."""
+
 _log = logging.getLogger(__name__)
 
 
 class InvalidPayload(Exception):
     """The request cannot be taken at all; `str(error)` is the status message."""
+
+
+def status_message(text: str) -> str:
+    """A message for a call's status: a long one, which repeats what the client sent, is cut."""
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= STATUS_LIMIT_BYTES else data[:STATUS_LIMIT_BYTES].decode(errors="ignore") + "…"
 
 
 def succeeded(request_id: str, body: Body, *, warnings: Sequence[str] = ()) -> bytes:

@@ -108,7 +108,7 @@ async def _route(rpc: Rpc, shape: type[R], event: CloudEvent, context: Context) 
 
 
 async def _invalid(context: Context, message: str) -> NoReturn:
-    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, message)
+    await context.abort(grpc.StatusCode.INVALID_ARGUMENT, replies.status_message(message))
     raise AssertionError("abort returned")
 
 

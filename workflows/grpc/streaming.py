@@ -24,6 +24,7 @@ from workflows.grpc import cloudevents, members
 from workflows.grpc.authentication import Context
 from workflows.grpc.cloudevents import MalformedEvent
 from workflows.grpc.options import KeepAlive
+from workflows.grpc.replies import status_message
 
 _log = logging.getLogger(__name__)
 END: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue] - defined by the C extension
@@ -77,7 +78,7 @@ class Streams:
             end = await stream.run()
         finally:
             self._open.discard(stream)
-        await context.abort(end.status, end.message)
+        await context.abort(end.status, status_message(end.message))
 
     def end_all(self) -> None:
         """Close every stream with UNAVAILABLE, also those still to come: the server is shutting down."""
@@ -177,10 +178,10 @@ class MemberStream:
                 if not member.receive(cloudevents.data_of(event)):
                     _log.debug("member %s answered what it was not asked, or too late", member.id)
             elif event.type not in members.SIGNS_OF_LIFE:
-                _log.info("member %s sent an event of the unexpected type %r", member.id, event.type)
+                _log.info("member %s sent an event of the unexpected type %.100r", member.id, event.type)
                 return
         except (MalformedEvent, UnreadableResponse) as error:
-            _log.info("member %s sent an unreadable event: %s", member.id, error)
+            _log.info("member %s sent an unreadable event: %.300s", member.id, error)
             return
         self._heard_at = self._loop.time()
         member.seen()
