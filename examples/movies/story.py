@@ -1,7 +1,8 @@
 """The story: 3,201 real films from the file to answers, over the public API only.
 
 Discover the model from real records, lock it, give it a workflow whose processor runs in `compute_node.py`, store all
-films, and ask: who made money, what do the decades look like, what did this film say before it was changed.
+films, and ask: who made money, what do the decades look like, what did one director make, and how was it found, what
+did this film say before it was changed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ APPRAISED_SAMPLES = [
     {"appraisal": {"decade": "1990s", "profit": 3_000_000_000, "verdict": "triumph"}},
     {"appraisal": {"decade": None, "profit": None, "verdict": "unknown"}},
 ]
+DIRECTOR = "Steven Spielberg"
+INDEXES = [{"id": "by-director", "fields": ["$.Director"]}]
+PAGE = 5
 EVERYTHING = {"type": "group", "operator": "AND", "conditions": []}
 
 Json = Any
@@ -41,6 +45,11 @@ class Figures:
     verdicts: dict[str, int] = field(default_factory=dict[str, int])
     acclaimed_westerns: list[str] = field(default_factory=list[str])
     numeric_titles: list[int] = field(default_factory=list[int])
+    directed: list[Json] = field(default_factory=list[Json])
+    plan: dict[str, Json] = field(default_factory=dict[str, Json])
+    decades: dict[str, tuple[int, float]] = field(default_factory=dict[str, tuple[int, float]])
+    earners: list[Json] = field(default_factory=list[Json])
+    earners_found: int = 0
     revised_title: str = ""
     verdict_before: str = ""
     verdict_after: str = ""
@@ -70,6 +79,15 @@ class Api:
             if not problem.get("properties", {}).get("retryable") or time.monotonic() > deadline:
                 raise RuntimeError(f"{method} {path}: {problem.get('detail')}")
             time.sleep(0.2)
+
+    def until(self, path: str, done: Callable[[Json], bool]) -> Json:
+        """What the path answers once it is done. Raises RuntimeError when that takes too long."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while not done(answer := self.call("GET", path)):
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{path} is not done: {answer}")
+            time.sleep(0.05)
+        return answer
 
     def exists(self, path: str) -> bool:
         return self._http.get(path).status_code == 200
@@ -120,6 +138,9 @@ def _tell(api: Api, say: Say) -> Figures:
         _ingest(api, say)
     _count(api, figures, say)
     _ask(api, figures, say)
+    _find_by_index(api, figures, say)
+    _group(api, figures, say)
+    _rank(api, figures, say)
     _revise(api, figures, say)
     return figures
 
@@ -180,6 +201,48 @@ def _ask(api: Api, figures: Figures, say: Say) -> None:
     numeric = api.search({"type": "simple", "jsonPath": "$.Title", "operatorType": "GREATER_THAN", "value": 0})
     figures.numeric_titles = sorted(f["data"]["Title"] for f in numeric if isinstance(f["data"]["Title"], int))
     say("films whose title is a number: " + ", ".join(map(str, figures.numeric_titles)))
+
+
+def _find_by_index(api: Api, figures: Figures, say: Say) -> None:
+    """Declare what is searched for, and see that a search no longer looks at every film."""
+    api.call("PUT", f"/model/{MODEL}/indexes", {"indexes": INDEXES})
+    api.until(f"/model/{MODEL}/indexes", lambda found: all(one["state"] == "ready" for one in found["indexes"]))
+    condition = {"type": "simple", "jsonPath": "$.Director", "operatorType": "EQUALS", "value": DIRECTOR}
+    figures.directed = sorted(str(found["data"]["Title"]) for found in api.search(condition))
+    [figures.plan] = api.search(condition, explain="true")
+    plan = figures.plan
+    say(f"{len(figures.directed)} films by {DIRECTOR}: plan {plan['plan']} ({', '.join(plan['index'])}), "
+        f"{plan['rowsExamined']:,} of {figures.films:,} rows examined")  # fmt: skip
+
+
+def _group(api: Api, figures: Figures, say: Say) -> None:
+    """One request: rated films and their average profit by the decade that the compute node found."""
+    found = api.call("POST", f"/entity/stats/{MODEL}/query", {
+        "groupBy": ["$.appraisal.decade"],
+        "condition": {"type": "simple", "jsonPath": "$.appraisal.profit", "operatorType": "NOT_NULL"},
+        "aggregations": [{"op": "avg", "field": "$.appraisal.profit", "as": "profit"}],
+    })  # fmt: skip
+    figures.decades = {
+        group["groupKey"][0]["value"] or "(none)": (group["count"], group["aggregations"]["profit"]) for group in found
+    }
+    say("average profit by decade: " + ", ".join(
+        f"{decade} ${profit / 1e6:,.1f} M ({count:,} films)"
+        for decade, (count, profit) in sorted(figures.decades.items())
+    ))  # fmt: skip
+
+
+def _rank(api: Api, figures: Figures, say: Say) -> None:
+    """A search in the background: all films sorted once, then read page by page."""
+    job = api.call("POST", f"/search/async/{MODEL}", EVERYTHING, sort="appraisal.profit:desc")
+    status = api.until(f"/search/async/{job}/status", lambda status: status["searchJobStatus"] != "RUNNING")
+    if status["searchJobStatus"] != "SUCCESSFUL":
+        raise RuntimeError(f"search {job}: {status['searchJobStatus']}")
+    page = api.call("GET", f"/search/async/{job}", pageSize=str(PAGE), pageNumber="0")
+    figures.earners = [found["data"]["Title"] for found in page["content"]]
+    figures.earners_found = page["page"]["totalElements"]
+    say(f"largest profits, page 1 of {page['page']['totalPages']}: " + ", ".join(
+        f"{found['data']['Title']} ${found['data']['appraisal']['profit'] / 1e6:,.0f} M" for found in page["content"]
+    ))  # fmt: skip
 
 
 def _revise(api: Api, figures: Figures, say: Say) -> None:

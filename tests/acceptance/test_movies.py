@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -83,6 +84,50 @@ def test_titles_that_are_numbers_are_found_as_numbers(
     told: tuple[Figures, list[str]], films: list[dict[str, Any]]
 ) -> None:
     assert told[0].numeric_titles == sorted(film["Title"] for film in films if type(film["Title"]) is int)
+
+
+def test_an_indexed_search_examines_only_what_it_finds(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    expected = sorted(str(film["Title"]) for film in films if film["Director"] == "Steven Spielberg")
+    assert told[0].directed == expected
+    plan = told[0].plan
+    assert (plan["plan"], plan["index"]) == ("index", ["by-director"])
+    assert plan["rowsExamined"] == plan["rowsMatched"] == len(expected) > 0
+
+
+def profit_of(film: dict[str, Any]) -> int | None:
+    """Of rated films whose gross and budget are known."""
+    if None in (film["IMDB Rating"], film["Worldwide Gross"], film["Production Budget"]):
+        return None
+    return film["Worldwide Gross"] - film["Production Budget"]
+
+
+def decade_of(film: dict[str, Any]) -> str:
+    """A year after 2012 was one of the 20th century."""
+    found = re.search(r"\d{4}$", film["Release Date"] or "")
+    if found is None:
+        return "(none)"
+    year = int(found[0]) - 100 * (int(found[0]) > 2012)
+    return f"{year - year % 10}s"
+
+
+def test_profits_are_averaged_by_decade(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
+    profits: dict[str, list[int]] = {}
+    for film in films:
+        if (profit := profit_of(film)) is not None:
+            profits.setdefault(decade_of(film), []).append(profit)
+    assert {decade: count for decade, (count, _) in told[0].decades.items()} == {
+        decade: len(each) for decade, each in profits.items()
+    }
+    for decade, each in profits.items():
+        assert told[0].decades[decade][1] == pytest.approx(sum(each) / len(each), rel=1e-9)
+
+
+def test_the_largest_profits_come_first(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
+    profitable = [(profit, film["Title"]) for film in films if (profit := profit_of(film)) is not None]
+    assert told[0].earners == [title for _, title in sorted(profitable, key=lambda each: -each[0])[:5]]
+    assert told[0].earners_found == len(films)
 
 
 def test_a_corrected_film_has_a_history_and_is_seen_as_it_was_before(told: tuple[Figures, list[str]]) -> None:
