@@ -16,8 +16,8 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench import search_cases
-from tests.bench.cases import CASES, Case, Site, create_one, read_one, update
+from tests.bench import large_cases, search_cases
+from tests.bench.cases import CASES, LARGE_CASES, Case, Site, create_one, read_one, update
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.load import run_load
 from tests.bench.measure import Length, Place, echo_server, joined_member, measure, measure_ceilings
@@ -41,6 +41,7 @@ class Options:
     command: tuple[str, ...]
     ceilings: bool
     searches: bool
+    large: bool
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -55,10 +56,15 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--node", metavar="COMMAND", help="starts the node, for profilers (python manage.py serve)")
     parser.add_argument("--without-ceilings", action="store_true", help="the node's figures alone")
     parser.add_argument("--searches", action="store_true", help="only searches over 10,000 and 100,000 entities")
+    parser.add_argument("--large", action="store_true", help="only PATCH, and whole collections of 100,000")
     given = parser.parse_args(arguments)
     seconds = 1.0 if given.quick else given.seconds
     requests = 1_000_000 if given.million else 10_000 if given.quick and given.requests else given.requests
-    cases = [case for case in CASES if not given.only or any(name in case.name for name in given.only)]
+    cases = [
+        case
+        for case in (LARGE_CASES if given.large else CASES)
+        if not given.only or any(name in case.name for name in given.only)
+    ]
     return Options(
         length=Length(seconds=seconds, warm_s=min(2.0, max(0.5, seconds / 3)), ceiling_s=max(1.0, seconds / 2)),
         connections=[int(number) for number in given.connections.split(",")],
@@ -68,6 +74,7 @@ def parse(arguments: Sequence[str]) -> Options:
         command=tuple(shlex.split(given.node)) if given.node else (sys.executable, "manage.py", "serve"),
         ceilings=not given.without_ceilings,
         searches=given.searches,
+        large=given.large,
     )
 
 
@@ -92,7 +99,9 @@ def run(options: Options, home: Path) -> Run:
             return result
         for case in options.cases:
             _run_case(case, place, options, pool, result)
-        if options.requests:
+        if options.large:
+            _run_large(Api(node.api, node.token()), place, options, pool, result)
+        elif options.requests:
             _measure_memory(node.pid, place, options.requests, pool, result.process)
     return result
 
@@ -120,6 +129,16 @@ def _run_searches(api: Api, place: Place, options: Options, pool: Executor, resu
         result.figures.append(figure)
         failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
         print("  ".join(row(figure)) + failed, flush=True)
+
+
+def _run_large(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
+    for figure in large_cases.run(api, place, pool):
+        result.figures.append(figure)
+        print("  ".join(row(figure)), flush=True)
+    if place.node_pid is not None:
+        for memory in large_cases.memory(api, place.node_pid):
+            result.memory.append(memory)
+            print(memory, flush=True)
 
 
 def _measure_memory(pid: int, place: Place, requests: int, pool: Executor, process: Process) -> None:

@@ -100,6 +100,20 @@ def update(site: Site, connections: int) -> Sequence[Workload]:
     ]  # fmt: skip
 
 
+def patch(site: Site, connections: int) -> Sequence[Workload]:
+    """Two fields of an entity, whatever it holds now."""
+
+    def request(number: int, entity_id: str) -> bytes:
+        body = dumps({"total": number + 0.5, "customer": {"vip": number % 2 == 0}})
+        merge = "application/merge-patch+json"
+        return site.render("PATCH", f"/entity/JSON/{entity_id}", body, content_type=merge, if_match="*")
+
+    return [
+        Rotating([request(number, entity_id) for number, entity_id in enumerate(share)])
+        for share in shares(site.data.changed[::3], connections)
+    ]
+
+
 def transition(site: Site, connections: int) -> Sequence[Workload]:
     """From open to closed and, by a transition of the same name, back."""
     return _fire("turn", site, site.data.changed[1::3], connections)
@@ -136,3 +150,5 @@ CASES = (
     Case("transition with processor", callout, "update", (520, 130), calls_out=True, target=Target(of_stream=1 / 3)),
     Case("search, 1 % of 10,000", search, "search", (90, 88_000)),
 )
+LARGE_CASES = (Case("patch two fields", patch, "update", (60, 130)),)
+"""Measured with `--large`, so that a run without options stays short."""

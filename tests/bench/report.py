@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.cases import CASES, Target
+from tests.bench.large_cases import Memory
 from tests.bench.measure import Figure
 from tests.nodes import ROOT
 
@@ -43,6 +44,7 @@ class Run:
 
     figures: list[Figure] = field(default_factory=list[Figure])
     process: Process | None = None
+    memory: list[Memory] = field(default_factory=list[Memory])
     load_average_at_start: float = field(default_factory=lambda: os.getloadavg()[0])
 
 
@@ -135,6 +137,7 @@ def write_json(run: Run, path: Path) -> None:
         "load_average_at_start": run.load_average_at_start,
         "figures": figures,
         "process": asdict(run.process) if run.process is not None else None,
+        "memory": [asdict(memory) for memory in run.memory],
         "verdicts": verdicts(run),
     }
     path.write_text(json.dumps(document, indent=2) + "\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
@@ -16,8 +17,8 @@ from cyoda.clock import system_clock
 from cyoda.conf import load
 from cyoda.runtime import Addresses, build_node, running
 from tenants.identity.service import identity_service
-from tests.bench import search_cases
-from tests.bench.cases import CASES, Case, Site
+from tests.bench import large_cases, search_cases
+from tests.bench.cases import CASES, LARGE_CASES, Case, Site
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.measure import Figure, Length, Place, echo_server, joined_member, measure, measure_ceilings
 from tests.bench.report import Process, Run, ceilings_table, row, table, verdicts, write_json
@@ -98,6 +99,24 @@ async def test_searches_run_without_refusals_beside_plain_sql(
         assert not figure.failures, figure.example
         assert figure.rate > 0
         assert figure.ceilings["sql"] > 0, figure.case
+
+
+async def test_whole_collections_answer_what_plain_sql_answers(place: Place, pool: Executor) -> None:
+    api = Api(f"http://127.0.0.1:{place.http_port}/api", place.site.token)
+
+    def run() -> list[Figure]:
+        figures = list(large_cases.run(api, place, pool, size=1_000))
+        assert all(figure.ceilings["sql"] > 0 for figure in figures)
+        return figures + [run_case(case, place, pool) for case in LARGE_CASES]
+
+    figures = await asyncio.to_thread(run)
+    assert len(figures) == 5
+    for figure in figures:
+        assert not figure.failures, figure.example
+        assert figure.rate > 0
+    seen = await asyncio.to_thread(lambda: list(large_cases.memory(api, os.getpid(), size=1_000)))
+    assert all(0 < memory.before_mb <= memory.most_mb for memory in seen)
+    assert await asyncio.to_thread(large_cases.read_all, api, "stock1000", 300) == 1_000
 
 
 def run_all(place: Place, pool: Executor) -> list[Figure]:

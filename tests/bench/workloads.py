@@ -29,7 +29,8 @@ def render(method: str, path: str, token: str, body: bytes = b"", **headers: str
     lines = [f"{method} {path} HTTP/1.1", "host: localhost", f"authorization: Bearer {token}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     if body:
-        lines += ["content-type: application/json", f"content-length: {len(body)}"]
+        lines += [] if "content_type" in headers else ["content-type: application/json"]
+        lines += [f"content-length: {len(body)}"]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
