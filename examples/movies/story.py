@@ -225,8 +225,8 @@ def _group(api: Api, figures: Figures, say: Say) -> None:
     figures.decades = {
         group["groupKey"][0]["value"] or "(none)": (group["count"], group["aggregations"]["profit"]) for group in found
     }
-    say("average profit by decade: " + ", ".join(
-        f"{decade} ${profit / 1e6:,.1f} M ({count:,} films)"
+    say("average profit in millions (films) by decade: " + ", ".join(
+        f"{decade} {profit / 1e6:,.1f} ({count:,})"
         for decade, (count, profit) in sorted(figures.decades.items())
     ))  # fmt: skip
 

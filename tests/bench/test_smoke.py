@@ -110,7 +110,7 @@ async def test_whole_collections_answer_what_plain_sql_answers(place: Place, poo
         return figures + [run_case(case, place, pool) for case in LARGE_CASES]
 
     figures = await asyncio.to_thread(run)
-    assert len(figures) == 5
+    assert len(figures) == 6
     for figure in figures:
         assert not figure.failures, figure.example
         assert figure.rate > 0
