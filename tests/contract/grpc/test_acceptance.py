@@ -7,9 +7,10 @@ import json
 from typing import Any
 from uuid import UUID
 
+import grpc
 import pytest
 
-from tests.contract.grpc.conftest import Client, Node, _event, _metadata
+from tests.contract.grpc.conftest import PRINCIPALS, Client, Node, _event, _metadata
 from tests.contract.grpc.flows import (
     CRITERION,
     GUARDED,
@@ -168,6 +169,18 @@ async def test_20_numbers_survive_create_callout_response_and_search(orders: Cli
     request = _event("EntitySearchRequest", {"model": ORDER, "condition": largest})
     call = orders.stub.entitySearchCollection(request, metadata=_metadata("acme-user", None))
     assert [changed in frame.text_data async for frame in call] == [True]
+
+
+async def test_1_a_token_that_expires_during_a_stream_leaves_the_stream_alone(
+    orders: Client, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await flow(node, PROCESSED)
+    member = await orders.member(("rating",))
+    monkeypatch.delitem(PRINCIPALS, "Bearer acme-m2m")
+    assert (await orders.stream().end())[0] == grpc.StatusCode.UNAUTHENTICATED
+    moving = rate(orders, await created(orders))
+    await say(member, (await asked(member))[0])
+    assert (await moving)["success"]
 
 
 # --- 18: callbacks ------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pytest
 
 from cyoda.clock import system_clock
 from cyoda.cluster.tokens import JoinTokens
-from tests.contract.grpc.conftest import ANN, PRINCIPALS, Client, Node
+from tests.contract.grpc.conftest import ANN, PRINCIPALS, Client, Node, _event, _metadata
 from tests.contract.grpc.flows import (
     CONFIG,
     CRITERION,
@@ -222,6 +222,27 @@ async def test_a_failing_processor_of_a_savepoint_is_not_told_but_its_warnings_a
     assert await rate(orders, await created(orders)) == {"id": "c1", "success": True}
 
 
+async def test_a_caller_that_hangs_up_leaves_the_entity_free_and_unchanged(orders: Client, node: Node) -> None:
+    await flow(node, PROCESSED)
+    member = await orders.member(("rating",))
+    entity_id = await created(orders)
+    event = _event("EntityTransitionRequest", {"entityId": entity_id, "transition": "rate"})
+    call = orders.stub.entityManage(event, metadata=_metadata("acme-user", None))
+    request, token = await asked(member)
+    assert call.cancel()
+    async with asyncio.timeout(5):
+        while node.registry.members()[0].outstanding or node.platform.transactions.joinable:
+            await asyncio.sleep(0)
+    _, late = await orders.one("entitySearch", "EntityGetRequest", {"entityId": entity_id}, token=token)
+    assert error(late) == (JOIN_FAILURES["finished"], False)
+    await say(member, request, payload={"data": {"orderNo": "late"}})
+    assert (await read(orders, entity_id))["meta"]["state"] == "NEW"
+    moving = rate(orders, entity_id)
+    await say(member, (await asked(member))[0])
+    assert (await moving)["success"]
+    assert (await read(orders, entity_id))["data"]["orderNo"] == "A-1"
+
+
 # --- joining (16.5) -----------------------------------------------------------------------------------------------
 
 JOINING = [
@@ -248,7 +269,8 @@ async def token_that_is(fault: str, node: Node) -> str:
     tokens = JoinTokens(b"k" * 32, node_id=owner, lifetime=lifetime, clock=system_clock)
     minted = tokens.mint(uuid.uuid4())
     if fault == "forged":
-        return minted[:-1] + ("A" if minted[-1] != "A" else "B")
+        payload, mac = minted.rsplit(".", 1)
+        return f"{payload}.{'B' if mac[0] == 'A' else 'A'}{mac[1:]}"
     if fault == "finished":
         async with transactions.run(ANN) as transaction:
             return transactions.token(transaction)
