@@ -16,6 +16,7 @@ from workflows.core.predicates.narrowing import (
     AbsentLeaf,
     All,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Leaf,
@@ -52,6 +53,7 @@ LEAVES: list[Narrowing] = [
     NumericRange(("a",), Decimal("-1e999999"), 0), NumericRange(("a",), 10**28, None), NumericRange(("a", "b"), 0, 5),
     NumericRange(("a",), whole=True), NumericRange(("a",), 1, 2, whole=True),
     *(StartsWith(path, text) for path, text in product(PATHS, ("", "x", "tr", "\0", "it's"))),
+    *(ContainsText(path, text) for path, text in product(PATHS, ("", "x", "r", "é", "\0", "'s", "%"))),
     *(TextRange(("a",), *bounds) for bounds in product((None, "", "X", "x"), (None, "X", "x", "é", "true"))),
     TextRange(("a",), "X", "x", False, False), TextRange(("a", "b"), "a"),
     LifecycleEquals("state", "NEW"), LifecycleEquals("state", "OTHER"),
@@ -121,6 +123,8 @@ def accepts_value(node: Leaf, value: Json) -> bool:
             return value == text
         case StartsWith(_, prefix):
             return isinstance(value, str) and value.startswith(prefix)
+        case ContainsText(_, part):
+            return isinstance(value, str) and part in value
         case TextRange():
             return between(node, value)
         case EqualsBoolean(_, wanted):

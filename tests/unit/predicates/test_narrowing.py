@@ -31,6 +31,7 @@ from workflows.core.predicates.narrowing import (
     AbsentLeaf,
     All,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Leaf,
@@ -89,6 +90,8 @@ def accepts_leaf(node: Leaf, stored: Json) -> bool:
             return stored is wanted
         case StartsWith(_, prefix):
             return isinstance(stored, str) and stored.startswith(prefix)
+        case ContainsText(_, part):
+            return isinstance(stored, str) and part in stored
         case TextRange(_, low, high, low_inclusive, high_inclusive):
             if not isinstance(stored, str):
                 return False
@@ -316,7 +319,8 @@ def _whole(
         ("$.o.p LESS_THAN 1.5", NumericRange(("o", "p"), high=Decimal("1.5"), high_inclusive=False)),
         ("$.i EQUALS 12.5", Nothing()),
         ("$.i BETWEEN [1, 2]", _whole(Decimal(1), Decimal(2), low_inclusive=False, high_inclusive=False)),
-        ("$.i CONTAINS 5", PresentLeaf(("i",))),
+        ("$.i CONTAINS 5", ContainsText(("i",), "5")),
+        ("$.i ICONTAINS 5", PresentLeaf(("i",))),
         ("$.i IS_NULL", AbsentLeaf(("i",))),
         ("$.o.p NOT_NULL", PresentLeaf(("o", "p"), exact=True)),
         ('$.s EQUALS "x"', EqualsText(("s",), "x")),
@@ -327,6 +331,8 @@ def _whole(
         ('$.s LESS_OR_EQUAL "x"', TextRange(("s",), high="x", exact=True)),
         ('$.s BETWEEN ["a", "b"]', TextRange(("s",), "a", "b", False, False, exact=True)),
         ('$.s STARTS_WITH "ab"', StartsWith(("s",), "ab")),
+        ('$.s CONTAINS "ab"', ContainsText(("s",), "ab")),
+        ('$.s ENDS_WITH "ab"', ContainsText(("s",), "ab", exact=False)),
         ('$.s LIKE "ab%c"', StartsWith(("s",), "ab", exact=False)),
         ('$.s LIKE "a\\\\%b"', EqualsText(("s",), "a%b")),
         ('$.s LIKE "%b"', StartsWith(("s",), "", exact=False)),
@@ -354,7 +360,10 @@ def _whole(
         ('@creationDate EQUALS "1970"', LifecycleTimes("creationDate", 0, 1)),
         ("AND()", All(exact=True)),
         ("OR()", Nothing()),
-        ('AND(@state EQUALS "A" ; $.i CONTAINS 1)', And((LifecycleEquals("state", "A"), PresentLeaf(("i",))), False)),
+        (
+            'AND(@state EQUALS "A" ; $.i CONTAINS 1)',
+            And((LifecycleEquals("state", "A"), ContainsText(("i",), "1")), True),
+        ),
         ('AND(@state EQUALS "A" ; @state LIKE "A")', And((LifecycleEquals("state", "A"),), False)),
         ('OR(@state EQUALS "A" ; @state LIKE "A")', All()),
         ('OR(@state EQUALS "A" ; $.i EQUALS 1.5)', Or((LifecycleEquals("state", "A"),), True)),

@@ -11,6 +11,7 @@ from workflows.core.predicates.narrowing import (
     AbsentLeaf,
     All,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     LifecycleEquals,
@@ -83,6 +84,15 @@ def test_nothing_to_narrow_by_is_true(narrowing: Narrowing | None) -> None:
             ["a", "x"],
         ),
         (StartsWith(("a",), "\0"), "false", []),
+        (
+            ContainsText(("a",), "x"),
+            (
+                "(jsonb_typeof(h.document -> $4::text) = 'string'"
+                " AND strpos((h.document -> $4::text) #>> '{}', $5::text) > 0)"
+            ),
+            ["a", "x"],
+        ),
+        (ContainsText(("a",), "\0"), "false", []),
         (
             NumericRange(("a",), whole=True),
             (

@@ -105,6 +105,15 @@ class StartsWith:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainsText:
+    """The value is a JSON string with `part` somewhere in it."""
+
+    names: Names
+    part: str
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class EqualsBoolean:
     """The value is the JSON boolean `value`."""
 
@@ -129,7 +138,7 @@ class NumericRange:
     exact: bool = False
 
 
-Leaf = PresentLeaf | AbsentLeaf | EqualsText | TextRange | StartsWith | EqualsBoolean | NumericRange
+Leaf = PresentLeaf | AbsentLeaf | EqualsText | TextRange | StartsWith | ContainsText | EqualsBoolean | NumericRange
 """Nodes about one value of the document."""
 
 Narrowing = All | Nothing | And | Or | LifecycleEquals | LifecycleTimes | Leaf

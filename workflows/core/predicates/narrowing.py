@@ -29,6 +29,7 @@ from .narrowed import (
     AbsentLeaf,
     All,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Leaf,
@@ -50,8 +51,9 @@ from .validation import group_is_conjunction, leaf_operator, lifecycle_field
 from .value_narrowing import value_narrowings
 
 __all__ = [
-    "AbsentLeaf", "All", "And", "EqualsBoolean", "EqualsText", "Leaf", "LifecycleEquals", "LifecycleTimes", "Names",
-    "Narrowing", "Nothing", "NumericRange", "Or", "PresentLeaf", "StartsWith", "TextRange", "narrow",
+    "AbsentLeaf", "All", "And", "ContainsText", "EqualsBoolean", "EqualsText", "Leaf", "LifecycleEquals",
+    "LifecycleTimes", "Names", "Narrowing", "Nothing", "NumericRange", "Or", "PresentLeaf", "StartsWith", "TextRange",
+    "narrow",
 ]  # fmt: skip
 
 

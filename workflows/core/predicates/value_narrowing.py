@@ -15,6 +15,7 @@ from . import numbers, temporal
 from .condition import COMPARISONS, ORDERINGS, RANGES, Operator
 from .kernel import range_texts, time_bounds, value_tests
 from .narrowed import (
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Names,
@@ -161,6 +162,8 @@ def _compared(names: Names, operator: Operator, text: str) -> Narrowing:
 def _text_operator(names: Names, operator: Operator, text: str) -> Narrowing:
     if operator is Operator.STARTS_WITH:
         return StartsWith(names, text)
+    if operator in (Operator.CONTAINS, Operator.ENDS_WITH):
+        return ContainsText(names, text, exact=operator is Operator.CONTAINS)
     if operator is Operator.LIKE:
         literal, is_whole = like_literal(text)
         return EqualsText(names, literal) if is_whole else StartsWith(names, literal, exact=False)

@@ -15,6 +15,7 @@ from workflows.core.field_index import STATE_FIELD
 from workflows.core.predicates.narrowing import (
     AbsentLeaf,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Leaf,
@@ -118,7 +119,7 @@ def _of_and(node: And, indexed: frozenset[str]) -> Sequence[Branch] | None:
 def _is_found(node: Lookup, indexed: frozenset[str]) -> bool:
     if isinstance(node, LifecycleEquals):
         return node.field == "id" or (node.field == "state" and STATE_FIELD in indexed)
-    if isinstance(node, PresentLeaf) or "$." + ".".join(node.names) not in indexed:
+    if isinstance(node, PresentLeaf | ContainsText) or "$." + ".".join(node.names) not in indexed:
         return False
     if isinstance(node, NumericRange | TextRange):
         return node.low is not None or node.high is not None
@@ -162,7 +163,7 @@ class _Lookups:
                 return self._numbers(fields.number_key(names), low, high)
             case AbsentLeaf(names):
                 return f"{fields.text_key(names)} IS NULL AND {fields.number_key(names)} IS NULL"
-            case PresentLeaf():
+            case PresentLeaf() | ContainsText():
                 return "true"
 
     def _text(self, key: str, operator: str, text: str) -> str:

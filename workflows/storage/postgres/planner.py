@@ -15,6 +15,7 @@ from workflows.core.predicates.narrowing import (
     AbsentLeaf,
     All,
     And,
+    ContainsText,
     EqualsBoolean,
     EqualsText,
     Leaf,
@@ -123,8 +124,7 @@ class _Plan:
         is_absent = isinstance(node, AbsentLeaf)
         if not all(is_bindable(name) for name in node.names):
             return _TRUE if is_absent else _FALSE  # only a lossy head's document has such a member
-        text = node.text if isinstance(node, EqualsText) else node.prefix if isinstance(node, StartsWith) else ""
-        if not is_bindable(text):
+        if not is_bindable(_needle(node)):
             return _FALSE
         value = "h.document" + "".join(f" -> {self._bind(name, 'text')}" for name in node.names)
         match node:
@@ -141,6 +141,9 @@ class _Plan:
             case StartsWith():
                 prefix = self._bind(node.prefix, "text")
                 return f"(jsonb_typeof({value}) = 'string' AND starts_with(({value}) #>> '{{}}', {prefix}))"
+            case ContainsText():
+                part = self._bind(node.part, "text")
+                return f"(jsonb_typeof({value}) = 'string' AND strpos(({value}) #>> '{{}}', {part}) > 0)"
             case NumericRange():
                 return self._numbers(value, node)
 
@@ -202,6 +205,15 @@ class _Plan:
     def _bind(self, value: object, type_name: str) -> str:
         self.parameters.append(value)
         return f"${self._first + len(self.parameters) - 1}::{type_name}"
+
+
+def _needle(node: Leaf) -> str:
+    """The text that a document must hold to be accepted; empty when the node asks for none."""
+    match node:
+        case EqualsText(_, text) | StartsWith(_, text) | ContainsText(_, text):
+            return text
+        case _:
+            return ""
 
 
 def is_bindable(text: str) -> bool:
