@@ -75,7 +75,7 @@ _READ = f"""
     SELECT DISTINCT ON (entity_id) * FROM {_SCHEMA}.entity_version WHERE entity_id = ANY($1::uuid[])
     ORDER BY entity_id, version DESC
 """
-_ROW = "SELECT * FROM {schema}.entity_version WHERE entity_id = $1 ORDER BY version DESC LIMIT 1"
+_ROW = "SELECT * FROM {schema}.entity_version WHERE entity_id = $1 ORDER BY valid_from DESC LIMIT 1"
 _SEARCH = """
     SELECT document FROM {schema}.head
     WHERE model_id = $2 AND NOT deleted AND document->'segment' = to_jsonb($1::int)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import replace
@@ -50,7 +51,7 @@ async def node(postgres_url: str) -> AsyncIterator[Addresses]:
             "CYODA_HTTP_PORT": "0",
             "CYODA_GRPC_PORT": "0",
             "CYODA_ADMIN_PORT": "0",
-            "CYODA_BOOTSTRAP_TENANT_ID": "bench",
+            "CYODA_BOOTSTRAP_TENANT_ID": f"bench-{uuid.uuid4()}",  # the ceilings look at the newest tenant
         }
     )
     database = Pool(PoolSettings(url=postgres_url))
