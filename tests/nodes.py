@@ -64,19 +64,23 @@ class NodeProcess:
 
     def settings(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("CYODA_")}
-        return kept | {
-            "CYODA_HOME": str(self.home / "cyoda"),
-            "CYODA_IAM_MODE": "jwt",
-            "CYODA_JWT_SIGNING_KEY": self.key,
-            "CYODA_BOOTSTRAP_CLIENT_ID": CLIENT_ID,
-            "CYODA_BOOTSTRAP_CLIENT_SECRET": CLIENT_SECRET,
-            "CYODA_BOOTSTRAP_TENANT_ID": TENANT,
-            "CYODA_HTTP_PORT": str(self.http_port),
-            "CYODA_GRPC_PORT": str(self.grpc_port),
-            "CYODA_ADMIN_PORT": str(self.admin_port),
-            "CYODA_HTTP_BIND_ADDRESS": "127.0.0.1",
-            "CYODA_GRPC_BIND_ADDRESS": "127.0.0.1",
-        } | dict(self.environ)
+        return (
+            kept
+            | {
+                "CYODA_HOME": str(self.home / "cyoda"),
+                "CYODA_IAM_MODE": "jwt",
+                "CYODA_JWT_SIGNING_KEY": self.key,
+                "CYODA_BOOTSTRAP_CLIENT_ID": CLIENT_ID,
+                "CYODA_BOOTSTRAP_CLIENT_SECRET": CLIENT_SECRET,
+                "CYODA_BOOTSTRAP_TENANT_ID": TENANT,
+                "CYODA_HTTP_PORT": str(self.http_port),
+                "CYODA_GRPC_PORT": str(self.grpc_port),
+                "CYODA_ADMIN_PORT": str(self.admin_port),
+                "CYODA_HTTP_BIND_ADDRESS": "127.0.0.1",
+                "CYODA_GRPC_BIND_ADDRESS": "127.0.0.1",
+            }
+            | dict(self.environ)
+        )
 
     def start(self) -> NodeProcess:
         """Start and wait until it answers. Raises RuntimeError with the end of its log."""

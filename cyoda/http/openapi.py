@@ -155,10 +155,7 @@ class _Members:
         responses: dict[str, Any] = {
             "200": {
                 "description": "Done.",
-                "content": {
-                    media_type: {"schema": self._schemas.of(answer)}
-                    for media_type, answer in answers.items()
-                },
+                "content": {media_type: {"schema": self._schemas.of(answer)} for media_type, answer in answers.items()},
             }
         }
         errors: tuple[type[CyodaError], ...] = (*operation.errors, BadRequest, ServerError)
