@@ -295,7 +295,7 @@ async def test_a_search_that_looks_at_too_much_fails_and_does_not_say_why(
 ) -> None:
     tight = replace(unattended, limits=replace(unattended.limits, scan_budget=2))
     narrow = await submit_search(
-        ANN, ModelKey("order", 1), b'{"type":"simple","jsonPath":"$.name","operator":"CONTAINS","value":"n"}',
+        ANN, ModelKey("order", 1), b'{"type":"simple","jsonPath":"$.name","operator":"ICONTAINS","value":"n"}',
         platform=tight,
     )  # fmt: skip
     everything = await submitted(tight)
