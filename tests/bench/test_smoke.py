@@ -28,7 +28,7 @@ from workflows.storage.postgres.pool import Pool, PoolSettings
 from workflows.storage.postgres.store import PostgresStorage
 from workflows.storage.postgres.tenants import SchemaDirectory
 
-BRIEFLY = Length(seconds=0.2, warm_s=0.2, ceiling_s=0.1)
+BRIEFLY = Length(seconds=0.8, warm_s=0.2, ceiling_s=0.4)
 CONNECTIONS = 2
 
 
