@@ -143,6 +143,7 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
     async with AsyncExitStack() as stack:
         await node.platform.storage.open()
         stack.push_async_callback(node.platform.storage.close)
+        await stack.enter_async_context(node.identity.background)
         if isinstance(node.platform.workers, OwnWorkers):
             node.platform.workers.look(node.platform)
             stack.push_async_callback(node.platform.workers.stop)

@@ -95,4 +95,4 @@ class ClientAdmin(ReadOnly, ModelAdmin):
     list_display = ("id", "environment", "user_id", "created_at", "updated_at")
     search_fields = ("id", "environment__tenant_id")
     list_select_related = ("environment",)
-    exclude = ("secret_digest",)
+    exclude = ("secret_hash", "previous_secret_hash")

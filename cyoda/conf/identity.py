@@ -44,6 +44,13 @@ class Iam:
     m2m_admin_role_enabled: bool = setting(
         "CYODA_IAM_M2M_ADMIN_ROLE_ENABLED", kind.boolean, False, "Technical users may be given the admin role."
     )
+    encryption_keys: tuple[str, ...] = setting(
+        "CYODA_ENCRYPTION_KEY",
+        kind.listed(),
+        (),
+        "Passphrases of the secrets in the database, the current one first; the signing key stands in for none.",
+        secret=True,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,6 +49,7 @@ _PLAIN = {
 }
 _SECRETS: dict[str, tuple[str, Callable[[], str]]] = {
     "CYODA_JWT_SIGNING_KEY": ("signing-key.pem", signing_key),
+    "CYODA_ENCRYPTION_KEY": ("encryption-key", lambda: secrets.token_urlsafe(48)),
     "CYODA_SECRET_KEY": ("secret-key", lambda: secrets.token_urlsafe(48)),
     "CYODA_ADMIN_PASSWORD": ("admin-password", lambda: secrets.token_urlsafe(12)),
     "CYODA_BOOTSTRAP_CLIENT_SECRET": ("bootstrap-client-secret", lambda: secrets.token_urlsafe(24)),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-_DUMMY_DIGEST = secrets.token_bytes(32)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Client:
-    """A client and the digest of its secret; `user_id` is the `caas_user_id` of its tokens."""
+    """A client and the hashes of the secrets it may use now; `user_id` is the `caas_user_id` of its tokens."""
 
     id: str
-    secret_digest: bytes
+    secret_hashes: tuple[str, ...]
     tenant: str
     user_id: str
     roles: tuple[str, ...]
@@ -49,15 +44,3 @@ class ChainedClients:
             if client is not None:
                 return client
         return None
-
-
-def secret_digest(secret: str) -> bytes:
-    """SHA-256: secrets are long and random, so a slow hash would protect nothing and cost every token request."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
-
-
-async def authenticate_client(registry: ClientRegistry, client_id: str, secret: str) -> Client | None:
-    """The client if the secret is its own; an unknown id costs the same comparison as a wrong secret."""
-    client = await registry.find(client_id)
-    expected = client.secret_digest if client is not None else _DUMMY_DIGEST
-    return client if hmac.compare_digest(secret_digest(secret), expected) else None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from cyoda.clock import Clock
@@ -12,10 +13,11 @@ from cyoda.http.authentication import Authenticator, FixedAuthenticator
 from cyoda.http.router import Route
 from cyoda.principal import Principal
 from tenants.identity.account import account_routes
-from tenants.identity.clients import BootstrapClients, ChainedClients, Client, ClientRegistry, secret_digest
+from tenants.identity.clients import BootstrapClients, ChainedClients, Client, ClientRegistry
 from tenants.identity.issue import TokenIssuer
 from tenants.identity.keys import FixedKeyRing, InvalidKey, KeyPair, load_key_pair
 from tenants.identity.routes import jwt_routes, mock_routes
+from tenants.identity.secrets import hash_secret
 from tenants.identity.token_endpoint import TokenEndpoint
 from tenants.identity.verify import BearerAuthenticator, TokenVerifier
 
@@ -26,10 +28,14 @@ MOCK_NAMES = ("Mock User", "Mock Tenant")
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """What the edges need: who calls, and the routes that hand out tokens and keys."""
+    """What the edges need: who calls, and the routes that hand out tokens and keys.
+
+    `background` is entered while the node runs: it keeps keys and providers as the rows have them.
+    """
 
     authenticator: Authenticator
     routes: Sequence[Route]
+    background: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
 
 def identity_service(conf: Conf, clock: Clock, clients: Sequence[ClientRegistry] = ()) -> Identity:
@@ -73,7 +79,7 @@ def bootstrap_client(bootstrap: Bootstrap) -> Client | None:
         return None
     return Client(
         id=bootstrap.client_id,
-        secret_digest=secret_digest(bootstrap.client_secret),
+        secret_hashes=(hash_secret(bootstrap.client_secret),),
         tenant=bootstrap.tenant_id,
         user_id=bootstrap.user_id,
         roles=bootstrap.roles,

@@ -12,10 +12,11 @@ from cyoda.errors import BodyTooLarge
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import JSON, Header, Response, json_response
 from cyoda.jsonio import dumps
-from tenants.identity.clients import Client, ClientRegistry, authenticate_client
+from tenants.identity.clients import Client, ClientRegistry
 from tenants.identity.exchange import GRANT as TOKEN_EXCHANGE
 from tenants.identity.exchange import refusal_of
 from tenants.identity.issue import NoSigningKey, TokenIssuer
+from tenants.identity.secrets import SecretProof
 
 BODY_LIMIT_BYTES = 1024 * 1024
 _NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
@@ -28,6 +29,7 @@ class TokenEndpoint:
     def __init__(self, clients: ClientRegistry, issuer: TokenIssuer) -> None:
         self._clients = clients
         self._issuer = issuer
+        self._proof = SecretProof()
 
     async def __call__(self, request: ApiRequest) -> Response:
         client = await self._client(request.header(b"authorization"))
@@ -47,8 +49,8 @@ class TokenEndpoint:
 
     async def _client(self, authorization: str | None) -> Client | None:
         for client_id, secret in _credentials(authorization):
-            client = await authenticate_client(self._clients, client_id, secret)
-            if client is not None:
+            client = await self._clients.find(client_id)
+            if await self._proof.holds(secret, () if client is None else client.secret_hashes):
                 return client
         return None
 

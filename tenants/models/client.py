@@ -8,13 +8,22 @@ from tenants.models.environment import Environment
 
 
 class Client(models.Model):
-    """Obtains tokens with its id and a secret that is shown once; only the secret's SHA-256 is kept."""
+    """Obtains tokens with its id and a secret that is shown once; only a hash of the secret is kept.
+
+    After a rotation with an overlap the secret before it works until `previous_secret_until`. `last_used_at` is
+    written at most once a minute.
+    """
 
     id = models.CharField(max_length=100, primary_key=True)
-    secret_digest = models.BinaryField()
+    label = models.CharField(max_length=100, blank=True, default="")
+    secret_hash = models.TextField()
+    previous_secret_hash = models.TextField(blank=True, default="")
+    previous_secret_until = models.DateTimeField(null=True, blank=True)
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="clients")
     user_id = models.TextField()
     roles = models.JSONField(default=list)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

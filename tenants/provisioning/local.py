@@ -34,12 +34,12 @@ class LocalDriver(Driver):
         self._schemas.create_tables(work.environment.schema_name)
 
     def create_client(self, work: Work) -> Mapping[str, Json]:
-        """The secret was shown to whoever asked for the environment; only its digest comes here."""
+        """The secret was shown to whoever asked for the environment; only its hash comes here."""
         given = work.input["client"]
         Client.objects.update_or_create(
             id=given["id"],
             defaults={
-                "secret_digest": bytes.fromhex(given["secret_digest"]),
+                "secret_hash": given["secret_hash"],
                 "environment": work.environment,
                 "user_id": given["user_id"],
                 "roles": given["roles"],

@@ -54,7 +54,7 @@ def stored_client(client_id: str) -> Client | None:
         return None
     return Client(
         id=row.id,
-        secret_digest=bytes(row.secret_digest),
+        secret_hashes=(row.secret_hash,),
         tenant=row.environment.tenant_id,
         user_id=row.user_id,
         roles=tuple(row.roles),

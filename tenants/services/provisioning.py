@@ -10,7 +10,7 @@ from django.db import transaction
 
 from cyoda.clock import Clock, system_clock
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
-from tenants.identity.clients import secret_digest
+from tenants.identity.secrets import hash_secret
 from tenants.models import Environment, Organisation, Outbox, Provisioning, ProvisioningStep
 from tenants.naming import schema_name_of
 from tenants.provisioning.base import Json, checked_parameters
@@ -38,7 +38,7 @@ class EnvironmentNotReady(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A provisioning run that was begun. `client_secret` exists here only; its digest is what is kept."""
+    """A provisioning run that was begun. `client_secret` exists here only; its hash is what is kept."""
 
     run: Provisioning
     client_id: str
@@ -70,7 +70,7 @@ def provision_environment(
     client_id, secret = secrets.token_hex(_CLIENT_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     client = {
         "id": client_id,
-        "secret_digest": secret_digest(secret).hex(),
+        "secret_hash": hash_secret(secret),
         "user_id": BOOTSTRAP_USER,
         "roles": list(BOOTSTRAP_ROLES),
     }

@@ -49,7 +49,7 @@ def test_credentials_are_made_once_and_kept_for_their_owner_only(home: Home) -> 
     assert (first.jwt.signing_key or "").startswith("-----BEGIN PRIVATE KEY-----")
     assert all((first.platform.secret_key, first.platform.admin_password, first.bootstrap.client_secret))
     files = list((home.path / "secrets").iterdir())
-    assert len(files) == 4
+    assert len(files) == 5
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in files)
 
 

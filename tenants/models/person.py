@@ -1,0 +1,92 @@
+"""People: who they are to the platform, and what they may do in which organisation."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+
+from cyoda.permissions import ROLE_DEVELOPER, ROLE_OWNER, ROLE_VIEWER
+from tenants.models.environment import Environment
+from tenants.models.organisation import Organisation
+
+
+class Role(models.TextChoices):
+    """A membership's role is the role that its tokens carry."""
+
+    OWNER = ROLE_OWNER, "Owner"
+    DEVELOPER = ROLE_DEVELOPER, "Developer"
+    VIEWER = ROLE_VIEWER, "Viewer"
+
+
+class Person(models.Model):
+    """What the platform adds to a login: `id` is the user id (`caas_user_id`) of the person's tokens and changes."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="person")
+
+    objects = models.Manager()
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class Membership(models.Model):
+    """A person in an organisation, with one role for all its environments."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=32, choices=Role.choices, default=Role.VIEWER)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = models.Manager()
+
+    class Meta:
+        ordering = ("organisation", "user")
+        constraints = [models.UniqueConstraint(fields=("user", "organisation"), name="one_membership")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.organisation}"
+
+
+class Invitation(models.Model):
+    """Asks the owner of a mail address to join; the link's token is mailed and only its digest is kept."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    organisation = models.ForeignKey(Organisation, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField()
+    role = models.CharField(max_length=32, choices=Role.choices, default=Role.VIEWER)
+    token_digest = models.BinaryField(unique=True, editable=False)
+    invited_by = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.email} to {self.organisation}"
+
+
+class RefreshToken(models.Model):
+    """A dashboard's standing permission to fetch tokens for a person; no API bearer (contract: identity 19)."""
+
+    digest = models.BinaryField(primary_key=True, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="refresh_tokens")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = models.Manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.user} until {self.expires_at}"
