@@ -21,6 +21,7 @@ from cyoda.cluster.tokens import JoinTokens
 from cyoda.errors import Unauthorized
 from cyoda.ids import TimeIds
 from cyoda.principal import ROLE_M2M, Principal
+from tests.contract.stores import BACKENDS, empty_store
 from workflows.compute.admission import DEFAULT_MAX_IN_FLIGHT
 from workflows.compute.dispatcher import LocalDispatcher
 from workflows.compute.members import Registry
@@ -33,7 +34,7 @@ from workflows.grpc.streaming import END
 from workflows.services.configurations import Configurations
 from workflows.services.platform import Platform
 from workflows.services.transactions import Transactions
-from workflows.storage.memory.store import MemoryStorage
+from workflows.storage.base import Storage
 
 PRINCIPALS = {
     "Bearer acme-m2m": Principal(tenant="acme", user_id="acme-node", kind="service", roles=(ROLE_M2M,)),
@@ -154,10 +155,9 @@ class Node:
         return asyncio.ensure_future(self.dispatcher.call(principal, callout, token=token))
 
 
-async def memory_platform(compute: LocalDispatcher) -> Platform:
-    """The use cases over the memory store."""
-    storage, new_id = MemoryStorage(), TimeIds()
-    await storage.open()
+def platform_over(storage: Storage, compute: LocalDispatcher) -> Platform:
+    """The use cases of one node."""
+    new_id = TimeIds()
     tokens = JoinTokens(b"k" * 32, node_id="local", lifetime=timedelta(seconds=90), clock=system_clock)
     return Platform(
         storage=storage,
@@ -172,10 +172,17 @@ async def memory_platform(compute: LocalDispatcher) -> Platform:
 StartNode = Callable[..., Any]
 
 
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """The store below the server; a module whose tests store nothing overrides it."""
+    return request.param
+
+
 @pytest.fixture
-async def start_node() -> AsyncIterator[StartNode]:
-    """Starts servers with their own keep-alive and choice; stops them at the end."""
-    nodes: list[Node] = []
+async def start_node(backend: str, request: pytest.FixtureRequest) -> AsyncIterator[StartNode]:
+    """Starts servers, each on a store of its own, with their own keep-alive and choice; stops them at the end."""
+    url = request.getfixturevalue("postgres_url") if backend == "postgres" else None
+    started: list[tuple[GrpcServer, Storage]] = []
 
     async def start(
         *, keep_alive: KeepAlive | None = None, choose: Any = None, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
@@ -183,16 +190,19 @@ async def start_node() -> AsyncIterator[StartNode]:
         registry = Registry(max_in_flight)
         dispatcher = LocalDispatcher(registry, new_id=TimeIds(), choose=choose or random.Random(7).choice)
         options = replace(OPTIONS, keep_alive=keep_alive or KeepAlive(interval=timedelta(hours=1)))
-        platform = await memory_platform(dispatcher)
+        storage = empty_store(url)
+        await storage.open()
+        platform = platform_over(storage, dispatcher)
         server = GrpcServer(
             options, authenticate=authenticate, registry=registry, clock=system_clock, platform=platform
         )
-        nodes.append(Node(server, registry, dispatcher, platform, await server.start()))
-        return nodes[-1]
+        started.append((server, storage))
+        return Node(server, registry, dispatcher, platform, await server.start())
 
     yield start
-    for node in nodes:
-        await node.server.stop(0)
+    for server, storage in started:
+        await server.stop(0)
+        await storage.close()
 
 
 @pytest.fixture

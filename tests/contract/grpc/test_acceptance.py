@@ -54,6 +54,7 @@ async def test_5_every_frame_is_an_event_of_its_own_about_the_same_request(order
     }
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 @pytest.mark.parametrize(("rpc", "event_type"), [(rpc.name, event_type) for rpc, event_type, _ in ROUTES])
 async def test_11_every_failing_reply_has_its_placeholders(
     orders: Client, node: Node, rpc: str, event_type: str

@@ -22,6 +22,12 @@ PROCESSOR = "EntityProcessorCalculationRequest"
 RESPONSE = "EntityProcessorCalculationResponse"
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 async def test_a_processor_request_carries_exactly_the_contract_fields(client: Client, node: Node) -> None:
     member = await client.member(("rating",))
     waiting = node.call(callout(context='{"rate":3}'), token="t.k")

@@ -277,6 +277,7 @@ async def token_that_is(fault: str, node: Node) -> str:
     return minted
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 @pytest.mark.parametrize("fault", sorted(JOIN_FAILURES))
 @pytest.mark.parametrize(("rpc", "event_type", "reply_type"), JOINING)
 async def test_a_token_that_leads_nowhere_is_refused_in_the_rpcs_reply_type(

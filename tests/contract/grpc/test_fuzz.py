@@ -157,7 +157,7 @@ async def test_large_and_endless_names_are_refused_without_repeating_them_whole(
     assert json.loads(reply.text_data)["success"]
 
 
-# --- an open member stream ----------------------------------------------------------------------------------------
+# --- an open member stream: nothing of it is stored ---------------------------------------------------------------
 
 
 class RawMember(MemberClient):
@@ -211,12 +211,14 @@ answers = st.builds(
 ).map(CloudEvent.SerializeToString)
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 @fuzzing(60)
 @given(garbage=st.lists(st.binary(max_size=60) | answers, max_size=8))
 async def test_any_garbage_on_a_members_stream(member: RawMember, node: Node, garbage: list[bytes]) -> None:
     await settled(member, node, *garbage)
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 async def test_hostile_answers_leave_the_stream_open(member: RawMember, node: Node) -> None:
     shapes = (
         b"%b", b'{"requestId":%b}', b'{"requestId":"foreign","success":%b}', b'{"requestId":"foreign","payload":%b}',
@@ -226,6 +228,7 @@ async def test_hostile_answers_leave_the_stream_open(member: RawMember, node: No
         await settled(member, node, *(event_bytes(RESPONSE, shape % value) for shape in shapes))
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 async def test_a_hostile_result_fails_its_callout_at_most(member: RawMember, node: Node) -> None:
     for value in HOSTILE_VALUES.values():
         for kind in ("processor", "criteria", "function"):
@@ -239,6 +242,7 @@ async def test_a_hostile_result_fails_its_callout_at_most(member: RawMember, nod
     await settled(member, node)
 
 
+@pytest.mark.parametrize("backend", ["memory"])
 async def test_large_late_and_foreign_answers_leave_the_stream_open(member: RawMember, node: Node) -> None:
     late, late_id = await asked(member, node)
     late.cancel()

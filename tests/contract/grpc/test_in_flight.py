@@ -16,6 +16,12 @@ PROCESSOR = "EntityProcessorCalculationRequest"
 Connect = Callable[[Node], Client]
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 async def test_a_full_member_is_asked_the_rest_in_order_as_it_answers(start_node: StartNode, connect: Connect) -> None:
     node = await start_node(max_in_flight=2)
     member = await connect(node).member(("rating",))

@@ -21,6 +21,12 @@ KEEP_ALIVE = "CalculationMemberKeepAliveEvent"
 Connect = Callable[[Node], Client]
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 def keep_alive(interval_ms: int, timeout_ms: int) -> KeepAlive:
     return KeepAlive(interval=timedelta(milliseconds=interval_ms), timeout=timedelta(milliseconds=timeout_ms))
 

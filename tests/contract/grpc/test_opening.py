@@ -17,6 +17,12 @@ UNARY = ("entityModelManage", "entityManage", "entitySearch")
 FRAMES = ("entityManageCollection", "entitySearchCollection")
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 @pytest.mark.parametrize("bearer", [None, "nobody", "broken-validator"])
 async def test_a_stream_without_a_valid_token_is_unauthenticated(client: Client, bearer: str | None) -> None:
     assert await client.stream(bearer).end() == (grpc.StatusCode.UNAUTHENTICATED, "authentication failed")

@@ -18,6 +18,12 @@ ROOT = Path(__file__).resolve().parents[3]
 GENERATED = ROOT / "workflows" / "grpc" / "generated"
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 async def test_health_answers_serving_without_a_token(client: Client) -> None:
     answer = await health_pb2_grpc.HealthStub(client.channel).Check(health_pb2.HealthCheckRequest())
     assert answer.status == health_pb2.HealthCheckResponse.SERVING

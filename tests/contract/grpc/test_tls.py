@@ -24,6 +24,12 @@ TLS = {"CYODA_GRPC_TLS_CERT": CERT, "CYODA_GRPC_TLS_KEY": KEY}
 MUTUAL = TLS | {"CYODA_GRPC_TLS_CLIENT_CA": OURS.root}
 
 
+@pytest.fixture
+def backend() -> str:
+    """Nothing here is stored."""
+    return "memory"
+
+
 @asynccontextmanager
 async def listening(node: Node, environ: dict[str, str]) -> AsyncIterator[int]:
     """The port of a server that is set up by an environment."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -18,12 +17,9 @@ from cyoda.conf import load
 from cyoda.http.request import Receive, Scope, Send
 from cyoda.runtime import Node, build_node
 from tenants.identity.keys import KeyPair, load_key_pair
+from tests.contract.stores import BACKENDS, empty_store
 from workflows.services.background import OwnWorkers
 from workflows.storage.base import Storage
-from workflows.storage.memory.store import MemoryStorage
-from workflows.storage.postgres.pool import Pool, PoolSettings
-from workflows.storage.postgres.store import PostgresStorage
-from workflows.storage.postgres.tenants import SchemaDirectory
 
 
 async def no_pages(scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,13 +49,9 @@ def clock() -> ManualClock:
     return TickingClock()
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=BACKENDS)
 def storage(request: pytest.FixtureRequest) -> Storage:
-    """An empty store, not yet opened; in PostgreSQL its tenants have schemas that no other test uses."""
-    if request.param == "memory":
-        return MemoryStorage()
-    pool = Pool(PoolSettings(url=request.getfixturevalue("postgres_url"), size=4))
-    return PostgresStorage(pool, SchemaDirectory(pool, prefix=f"t_{uuid.uuid4().hex[:8]}_"))
+    return empty_store(request.getfixturevalue("postgres_url") if request.param == "postgres" else None)
 
 
 @pytest.fixture
