@@ -11,7 +11,7 @@ import pytest
 
 from cyoda.errors import Conflict
 from cyoda.jsonio import parse
-from tests.conformance.home import ANNA, FAR_FUTURE, NOON, ORDER, TICK, Home, changed, new_id
+from tests.conformance.home import ANNA, NOON, ORDER, TICK, Home, changed, new_id
 from workflows.core.audit import AuditRecord, Event, EventType
 from workflows.core.timer import Timer, timer_id
 
@@ -87,22 +87,10 @@ def timer(
     )  # fmt: skip
 
 
-async def test_an_armed_timer_is_due_from_its_moment_on(home: Home) -> None:
+async def test_a_timer_is_read_as_it_was_armed(home: Home) -> None:
     armed = timer(new_id(), due_at=NOON, timeout_ms=1500)
     await home.commit(arm=(armed,))
-    assert list(await home.store.due_timers(home.tenant, NOON - TICK, 10)) == []
-    assert list(await home.store.due_timers(home.tenant, NOON, 10)) == [armed]
-    assert list(await home.store.due_timers(home.tenant, FAR_FUTURE, 10)) == [armed]
-
-
-async def test_due_timers_come_earliest_first_and_limited(home: Home) -> None:
-    timers = [timer(new_id(), due_at=NOON + offset * SECOND) for offset in (3, 1, 2, 0)]
-    await home.commit(arm=tuple(timers[:2]))
-    await home.commit(arm=tuple(timers[2:]))
-    earliest_first = sorted(timers, key=lambda armed: armed.due_at)
-    assert list(await home.store.due_timers(home.tenant, FAR_FUTURE, 10)) == earliest_first
-    assert list(await home.store.due_timers(home.tenant, FAR_FUTURE, 2)) == earliest_first[:2]
-    assert list(await home.store.due_timers(home.tenant, NOON + SECOND, 10)) == earliest_first[:2]
+    assert list(await home.store.timers_of(home.tenant, armed.entity_id)) == [armed]
 
 
 async def test_arming_again_overwrites(home: Home) -> None:
@@ -111,14 +99,13 @@ async def test_arming_again_overwrites(home: Home) -> None:
     again = timer(entity_id, due_at=NOON + SECOND, timeout_ms=7)
     await home.commit(arm=(again,))
     assert list(await home.store.timers_of(home.tenant, entity_id)) == [again]
-    assert list(await home.store.due_timers(home.tenant, NOON, 10)) == []
 
 
 async def test_a_disarmed_timer_is_gone_and_an_absent_one_is_no_fault(home: Home) -> None:
     kept, gone = timer(new_id()), timer(new_id())
     await home.commit(arm=(kept, gone))
     await home.commit(disarm=(gone.id, "absent"))
-    assert list(await home.store.due_timers(home.tenant, FAR_FUTURE, 10)) == [kept]
+    assert list(await home.store.timers(home.tenant, [kept.id, gone.id])) == [kept]
     assert list(await home.store.timers_of(home.tenant, gone.entity_id)) == []
 
 
@@ -152,4 +139,5 @@ async def test_deleting_an_entity_leaves_its_timers(home: Home) -> None:
 async def test_timers_of_concurrent_changes_are_all_armed(home: Home) -> None:
     timers = [timer(new_id(), due_at=NOON + number * SECOND) for number in range(20)]
     await asyncio.gather(*(home.commit(arm=(armed,)) for armed in timers))
-    assert list(await home.store.due_timers(home.tenant, FAR_FUTURE, 100)) == timers
+    found = await home.store.timers(home.tenant, [armed.id for armed in timers])
+    assert sorted(found, key=lambda armed: armed.due_at) == timers

@@ -64,7 +64,21 @@ async def test_a_schema_of_the_first_version_gains_searches_and_keeps_its_entiti
         await jobs.advance(job, lease, version.entity_id)
         assert await jobs.finish(job, lease)
         assert await jobs.page(job) == [version]
+    await Home(store, "tenant of this release").create(1)
+    first, *others = await indexes_by_schema(settings)
+    assert others == [first] * 2
     await store.close()
+
+
+async def indexes_by_schema(settings: PoolSettings) -> list[list[str]]:
+    """The names of the indexes in each tenant's schema."""
+    connection = await asyncpg.connect(settings.url)
+    rows = await connection.fetch(
+        "SELECT array_agg(indexname::text ORDER BY indexname) FROM pg_indexes "
+        "WHERE schemaname ^@ 't_' GROUP BY schemaname"
+    )
+    await connection.close()
+    return [row[0] for row in rows]
 
 
 async def test_a_database_without_tenants_has_no_work(settings: PoolSettings) -> None:

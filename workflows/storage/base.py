@@ -221,10 +221,6 @@ class EntityStore(Protocol):
         """What the engine recorded for an entity, oldest first."""
         ...
 
-    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
-        """Armed timers whose time has come, earliest first."""
-        ...
-
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]: ...
 
     async def timers(self, tenant: TenantId, timer_ids: Sequence[str]) -> Sequence[Timer]:

@@ -127,9 +127,6 @@ class MemoryStorage:
     async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
         return tuple(self._of(tenant).audit.get(entity_id, ()))
 
-    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
-        return self._of(tenant).timers.due(now, limit)
-
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return self._of(tenant).timers.of(entity_id)
 

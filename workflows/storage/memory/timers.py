@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from uuid import UUID
 
 from cyoda.errors import Conflict
@@ -34,10 +33,6 @@ class Timers:
         for timer in change.arm:
             self._armed[timer.id] = timer
             self._agenda.put(self._tenant, "timer", UUID(timer.id), timer.due_at)
-
-    def due(self, now: datetime, limit: int) -> Sequence[Timer]:
-        due = [timer for timer in self._armed.values() if timer.due_at <= now]
-        return sorted(due, key=lambda timer: (timer.due_at, timer.id))[:limit]
 
     def of(self, entity_id: UUID) -> Sequence[Timer]:
         return [timer for timer in self._armed.values() if timer.entity_id == entity_id]

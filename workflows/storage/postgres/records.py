@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
@@ -30,9 +29,6 @@ class Records:
             AuditRecord(entity_id=entity_id, transaction_id=row[0], events=_events.decode(row[1]))
             for row in await self._pool.fetch(self._sql["audit"], entity_id)
         ]
-
-    async def due_timers(self, now: datetime, limit: int) -> Sequence[Timer]:
-        return [_timer(row) for row in await self._pool.fetch(self._sql["due_timers"], now, limit)]
 
     async def timers_of(self, entity_id: UUID) -> Sequence[Timer]:
         return [_timer(row) for row in await self._pool.fetch(self._sql["timers_of"], entity_id)]

@@ -132,9 +132,6 @@ class PostgresStorage:
     async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
         return await (await self._of(tenant)).records.audit(entity_id)
 
-    async def due_timers(self, tenant: TenantId, now: datetime, limit: int) -> Sequence[Timer]:
-        return await (await self._of(tenant)).records.due_timers(now, limit)
-
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return await (await self._of(tenant)).records.timers_of(entity_id)
 

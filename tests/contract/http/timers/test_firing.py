@@ -154,11 +154,11 @@ async def test_a_false_criterion_is_the_end_of_a_timer_until_it_is_armed_anew(wo
     timer = await world.due(order)
     assert await world.fire(timer) == "not matched"
     assert await world.timers(order) == []
+    await scheduler_scan(world.node)
     assert (await told(world.api, order))[-1] == (
         "TRANSITION_NOT_MATCH_CRITERION", 'Transition "late" criterion not matched', "A"
     )  # fmt: skip
     assert len(await world.changes(order)) == 1
-    assert await scheduler_scan(world.node) == 0
     ok(await world.api.put(f"/entity/JSON/{order}", json={"amount": 11}))
     assert await world.fire(await world.due(order)) == "fired"
 
@@ -176,16 +176,16 @@ async def test_a_failure_rolls_back_and_is_tried_again_after_the_back_off(world:
     order = await world.prepare(processors=[PROCESSOR])
     timer = await world.due(order)
     before = await trail(world.api, order)
-    assert await scheduler_scan(world.node) == 0
-    assert await scheduler_scan(world.node) == 0
+    await scheduler_scan(world.node)
+    await scheduler_scan(world.node)
     assert len(asked) == 1
     assert await world.timers(order) == [timer]
     assert await trail(world.api, order) == before
     world.clock.advance(BACKOFF)
-    assert await scheduler_scan(world.node) == 0
+    await scheduler_scan(world.node)
     assert len(asked) == 2
     world.clock.advance(BACKOFF)
-    assert await scheduler_scan(world.node) == 1
+    await scheduler_scan(world.node)
     assert await world.state(order) == "C"
     assert len(await world.changes(order)) == 2
 
@@ -290,7 +290,7 @@ async def test_a_function_says_when(world: World) -> None:
 async def test_a_past_moment_fires_at_the_next_scan(world: World) -> None:
     function_member(world.node, [{"fireAt": 1}])
     order = await world.prepare(schedule=SCHEDULE)
-    assert await scheduler_scan(world.node) == 1
+    await scheduler_scan(world.node)
     assert await world.state(order) == "C"
 
 

@@ -70,11 +70,12 @@ async def test_a_timer_of_a_node_that_stopped_half_way_fires_once_on_another(wor
     dying = scheduler_of(world.node)
     await dying.scan()
     await reached.wait()
-    assert await scheduler_scan(other_node) == 0  # nobody takes over before the back-off is over
+    await scheduler_scan(other_node)
+    assert asked == []  # nobody takes over before the back-off is over
     await dying.stop()
     assert await world.state(order) == "A"
     world.clock.advance(BACKOFF)
-    assert await scheduler_scan(other_node) == 1
+    await scheduler_scan(other_node)
     assert len(asked) == 1
     assert await world.state(order) == "C"
     assert len(await world.changes(order)) == 2

@@ -56,14 +56,6 @@ GROUP BY model_name, model_version, state
 -- name: audit
 SELECT transaction_id, events FROM {schema}.audit WHERE entity_id = $1 ORDER BY seq
 
--- name: due_timers
-SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
-    armed_by_kind
-FROM {schema}.timer
-WHERE due_at <= $1
-ORDER BY due_at, id
-LIMIT $2
-
 -- name: timers
 SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
     armed_by_kind
