@@ -43,6 +43,10 @@ class KeyRing(Protocol):
         """The pair that validates tokens of this id; None when unknown or inactive."""
         ...
 
+    def knows(self, kid: str) -> bool:
+        """Whether the id is that of a pair of ours, active or not."""
+        ...
+
     def signing(self, now: datetime) -> KeyPair | None:
         """The pair that signs client tokens now."""
         ...
@@ -60,6 +64,9 @@ class FixedKeyRing:
 
     def active(self, kid: str) -> KeyPair | None:
         return self._pair if kid == self._pair.kid and self._pair.is_active else None
+
+    def knows(self, kid: str) -> bool:
+        return kid == self._pair.kid
 
     def signing(self, now: datetime) -> KeyPair | None:
         pair = self._pair

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
 import jwt
 
@@ -37,6 +37,18 @@ _SIGNATURE_ONLY: Any = {
 }
 
 
+class ForeignTokens(Protocol):
+    """Tokens that somebody else has signed (contract: identity 10.4)."""
+
+    async def principal_of(self, token: str) -> Principal:
+        """Raises Unauthorized."""
+        ...
+
+
+class UnknownKid(Unauthorized):
+    """A token that names no key of ours, well formed so far: another issuer may know it."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Verified:
     principal: Principal
@@ -55,7 +67,7 @@ class TokenVerifier:
         self._cache: dict[str, _Verified] = {}
 
     def principal_of(self, token: str) -> Principal:
-        """Raises Unauthorized."""
+        """Raises Unauthorized; UnknownKid when another issuer may be asked."""
         now = self._clock().timestamp()
         known = self._cache.get(token)
         if known is not None:
@@ -80,9 +92,11 @@ class TokenVerifier:
         except jwt.PyJWTError:
             raise Unauthorized from None
         kid = header.get("kid")
-        pair = self._ring.active(kid) if header.get("alg") == "RS256" and isinstance(kid, str) else None
-        if pair is None:
+        if header.get("alg") != "RS256" or not isinstance(kid, str) or kid == "":
             raise Unauthorized
+        pair = self._ring.active(kid)
+        if pair is None:
+            raise Unauthorized if self._ring.knows(kid) else UnknownKid
         return pair
 
     def _check_origin(self, claims: Claims) -> None:
@@ -95,16 +109,23 @@ class TokenVerifier:
 
 
 class BearerAuthenticator:
-    """Reads `Bearer <token>`; the prefix is exact."""
+    """Reads `Bearer <token>`, the prefix exact. `foreign` is asked only about tokens whose key is none of ours."""
 
-    def __init__(self, verifier: TokenVerifier) -> None:
+    def __init__(self, verifier: TokenVerifier, foreign: ForeignTokens | None = None) -> None:
         self._verifier = verifier
+        self._foreign = foreign
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """Raises Unauthorized."""
         if authorization is None or not authorization.startswith("Bearer "):
             raise Unauthorized
-        return self._verifier.principal_of(authorization[7:])
+        token = authorization[7:]
+        try:
+            return self._verifier.principal_of(token)
+        except UnknownKid:
+            if self._foreign is None:
+                raise
+        return await self._foreign.principal_of(token)
 
 
 def principal_from(claims: Claims) -> Principal:
