@@ -65,11 +65,15 @@ def test_pauses_are_drawn_from_the_upper_half() -> None:
 
 def test_settings_come_from_the_environment() -> None:
     environ = {"CYODA_CLIENT_ID": "me", "CYODA_CLIENT_SECRET": "hush", "CYODA_GRPC_TARGET": "grpc-host:443"}
-    settings = Settings.from_environment({**environ, "CYODA_GRPC_TLS": "true"})
+    tls = {"CYODA_GRPC_TLS": "true", "CYODA_TLS_CERTIFICATE_FILE": "me.pem", "CYODA_TLS_KEY_FILE": "me.key"}
+    settings = Settings.from_environment({**environ, **tls})
     assert (settings.client_id, settings.api, settings.grpc, settings.tls) == (
         "me", "http://localhost:8080/api", "grpc-host:443", True,
     )  # fmt: skip
+    assert (settings.ca_file, settings.certificate_file, settings.key_file) == (None, Path("me.pem"), Path("me.key"))
     assert "hush" not in repr(settings)
+    with pytest.raises(SettingsMissing, match="CYODA_TLS_KEY_FILE"):
+        Settings.from_environment({**environ, **tls, "CYODA_TLS_KEY_FILE": ""})
     with pytest.raises(SettingsMissing, match="CYODA_CLIENT_SECRET"):
         Settings.from_environment({"CYODA_CLIENT_ID": "me"})
 

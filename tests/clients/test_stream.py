@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
 import grpc.aio
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from cyoda_member import Member, Settings
 from cyoda_member.generated.cloudevents_pb2 import CloudEvent
@@ -62,12 +56,11 @@ class Script(CloudEventsServiceServicer):
 
 
 @asynccontextmanager
-async def served(script: Script, credentials: grpc.ServerCredentials | None = None) -> AsyncIterator[str]:
+async def served(script: Script) -> AsyncIterator[str]:
     """The address of a server that plays a script."""
     server = grpc.aio.server()
     add_CloudEventsServiceServicer_to_server(script, server)
-    address = "127.0.0.1:0"
-    port = server.add_secure_port(address, credentials) if credentials else server.add_insecure_port(address)
+    port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     try:
         yield f"127.0.0.1:{port}"
@@ -147,32 +140,3 @@ async def test_a_keep_alive_is_acknowledged_by_its_id() -> None:
         await play(adding(), script, replace(SETTINGS, grpc=address))
     told = json.loads(script.heard[1].text_data)
     assert (script.heard[1].type, told["sourceEventId"], told["success"]) == ("EventAckResponse", "m-1", True)
-
-
-async def test_with_tls_only_a_known_certificate_is_trusted() -> None:
-    key, certificate = certificate_of_loopback()
-    script = Script([line(PROCESSOR, asked())], answers=1)
-    async with served(script, grpc.ssl_server_credentials([(key, certificate)])) as address:
-        settings = replace(SETTINGS, grpc=address, tls=True)
-        with pytest.raises(grpc.aio.AioRpcError, match="UNAVAILABLE"):
-            await play(adding(), script, settings)
-        assert script.heard == []
-        await play(adding(), script, replace(settings, root_certificates=certificate))
-    assert len(script.heard) == 2
-
-
-def certificate_of_loopback() -> tuple[bytes, bytes]:
-    """A key and its self-signed certificate."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([]), datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    certificate = (
-        builder.not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(hours=1))
-        .add_extension(address, critical=True)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    return pem, certificate.public_bytes(Encoding.PEM)

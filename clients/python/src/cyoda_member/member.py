@@ -81,7 +81,7 @@ class Member:
     def run(self, settings: Settings | None = None) -> None:
         """Serve until SIGTERM or SIGINT, then finish what is in flight. Settings come from the environment.
 
-        Raises SettingsMissing, Refused.
+        Raises SettingsMissing, Refused, and OSError when a TLS file cannot be used.
         """
         asyncio.run(self._run(settings or Settings.from_environment()))
 
@@ -95,13 +95,13 @@ class Member:
         self._stopping.set()
 
     async def serve(self, settings: Settings) -> None:
-        """Keep a connection until `stop`. Raises Refused."""
+        """Keep a connection until `stop`. Raises Refused, and OSError when a TLS file cannot be used."""
         with ExitStack() as pools:
             handlers = ThreadPoolExecutor(self._threads, thread_name_prefix="handler")
             pools.callback(handlers.shutdown, wait=False, cancel_futures=True)
             requests = ThreadPoolExecutor(HTTP_THREADS, thread_name_prefix="http")
             pools.callback(requests.shutdown, wait=False, cancel_futures=True)
-            http = Http(settings.api, requests)
+            http = Http(settings.api, requests, settings.http_tls())
             tokens = Tokens(http, settings.client_id, settings.client_secret)
             limit = asyncio.Semaphore(self._concurrency)
             work = Work(self.handlers, handlers, limit, partial(opened, http, tokens))
@@ -176,8 +176,9 @@ class Member:
 
 
 def open_channel(settings: Settings) -> grpc.aio.Channel:
-    """Connects when it is first used."""
-    if settings.tls:
-        credentials = grpc.ssl_channel_credentials(settings.root_certificates)
-        return grpc.aio.secure_channel(settings.grpc, credentials, options=_CHANNEL_OPTIONS)
-    return grpc.aio.insecure_channel(settings.grpc, options=_CHANNEL_OPTIONS)
+    """Connects when it is first used. Raises OSError when a TLS file cannot be read."""
+    if not settings.tls:
+        return grpc.aio.insecure_channel(settings.grpc, options=_CHANNEL_OPTIONS)
+    files = (settings.ca_file, settings.key_file, settings.certificate_file)
+    credentials = grpc.ssl_channel_credentials(*(None if file is None else file.read_bytes() for file in files))
+    return grpc.aio.secure_channel(settings.grpc, credentials, options=_CHANNEL_OPTIONS)
