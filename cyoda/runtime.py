@@ -26,14 +26,16 @@ from cyoda.http.listener import HttpListener, Listening
 from cyoda.http.openapi import openapi_document
 from cyoda.http.problem import Problems
 from cyoda.ids import TimeIds
+from cyoda.telemetry.members import MemberCollector
 from cyoda.telemetry.metrics import Metrics
 from cyoda.telemetry.probes import probes_app
 from cyoda.waking import CeleryWorkers
 from tenants.identity.service import Identity, identity_service
 from workflows.api.routes import data_plane_routes
 from workflows.api.wire import PATH_TYPES
-from workflows.compute.dispatcher import LocalDispatcher
+from workflows.compute.dispatcher import LocalDispatcher, Observe
 from workflows.compute.members import Registry
+from workflows.core.callout import Callout
 from workflows.grpc.options import GrpcOptions, KeepAlive, Tls
 from workflows.grpc.server import GrpcServer
 from workflows.services.background import OwnWorkers
@@ -71,6 +73,7 @@ def build_node(
     metrics = Metrics()
     new_id = TimeIds()
     members = Registry(conf.engine.member_max_in_flight)
+    metrics.registry.register(MemberCollector(members.members))
     metrics.members.set_function(lambda: len(members.members()))
     metrics.in_flight.set_function(lambda: sum(member.in_flight for member in members.members()))
     metrics.waiting.set_function(lambda: members.admission.waiting)
@@ -85,8 +88,10 @@ def build_node(
         clock=clock,
         new_id=new_id,
         configurations=Configurations(storage),
-        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=metrics.observe_dispatch),
-        transactions=Transactions(storage, clock=clock, new_id=new_id, tokens=tokens),
+        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=_observed_by(metrics)),
+        transactions=Transactions(
+            storage, clock=clock, new_id=new_id, tokens=tokens, observe=metrics.observe_transaction
+        ),
         limits=Limits(
             max_state_visits=conf.engine.max_state_visits,
             workflow_version_strict=conf.engine.workflow_version_strict,
@@ -118,6 +123,13 @@ def build_node(
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
     )
     return Node(conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api)
+
+
+def _observed_by(metrics: Metrics) -> Observe:
+    def observe(callout: Callout, outcome: str, seconds: float) -> None:
+        metrics.observe_dispatch(callout.kind, callout.tags, outcome, seconds)
+
+    return observe
 
 
 def _workers(conf: Conf) -> Workers:
@@ -187,7 +199,7 @@ def scheduler_of(node: Node) -> Scheduler:
     scheduling = Scheduling(
         scan_interval=conf.scan_interval, batch_size=conf.batch_size, redispatch_backoff=conf.redispatch_backoff
     )
-    return Scheduler(node.platform, scheduling)
+    return Scheduler(node.platform, scheduling, observe=node.metrics.observe_timer)
 
 
 async def _listen(stack: AsyncExitStack, listener: HttpListener) -> Listening:

@@ -138,6 +138,21 @@ async def test_metrics_are_prometheus_text_of_the_process_and_the_requests() -> 
     assert "process_resident_memory_bytes" in answer.text
 
 
+def test_tags_are_told_apart_up_to_a_thousand_and_long_ones_not_at_all() -> None:
+    metrics = Metrics()
+    for number in range(1005):
+        metrics.observe_dispatch("processor", f"tag-{number}", "answered", 0.1)
+    for tags in ("tag-7", "x" * 101):
+        metrics.observe_dispatch("processor", tags, "no_member", 0.1)
+    lines = [line for line in metrics.text().decode().splitlines() if line.startswith("cyoda_dispatch_total{")]
+    assert len(lines) == 1000 + 3
+    assert {
+        'cyoda_dispatch_total{outcome="answered",tags="(other)"} 5.0',
+        'cyoda_dispatch_total{outcome="no_member",tags="tag-7"} 1.0',
+        'cyoda_dispatch_total{outcome="no_member",tags="(other)"} 1.0',
+    } <= {*lines}
+
+
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Basic s3cret", "s3cret"])
 async def test_protected_metrics_refuse_callers_without_the_bearer(authorization: str | None) -> None:
     async with probes(bearer="s3cret") as client:

@@ -18,8 +18,8 @@ from workflows.core.callout import DEFAULT_TIMEOUT_MS, Callout, CalloutAnswer, C
 Choice = Callable[[Sequence[Member]], Member]
 """Picks one of several members; `random.choice` in production."""
 
-Observe = Callable[[str, str, float], None]
-"""(kind of the callout, its outcome, seconds it took): one finished callout."""
+Observe = Callable[[Callout, str, float], None]
+"""(the callout, its outcome, seconds it took): one finished callout."""
 
 _OUTCOMES: dict[type[BaseException], str] = {
     CalloutFailed: "refused",
@@ -30,7 +30,7 @@ _OUTCOMES: dict[type[BaseException], str] = {
 }
 
 
-def _unobserved(_kind: str, _outcome: str, _seconds: float) -> None:
+def _unobserved(_callout: Callout, _outcome: str, _seconds: float) -> None:
     return None
 
 
@@ -48,37 +48,37 @@ class LocalDispatcher:
     ) -> CalloutAnswer:
         """See ComputeGateway.call. When all matching members are full it waits for room, up to its time-out."""
         start, outcome = perf_counter(), "failed"
+        timeout_ms = callout.timeout_ms if callout.timeout_ms > 0 else DEFAULT_TIMEOUT_MS
+        admission, member = self._registry.admission, None
         try:
-            answer = await self._call(principal, callout, token, tried)
+            candidates = self._candidates(principal.tenant, callout.tags, tried)
+            question = events.question(principal, callout, request_id=str(self._new_id()), token=token)
+            member = admission.taken(candidates, self._choose) or await admission.wait(
+                principal.tenant, callout.tags, timeout_ms=timeout_ms, kind=callout.kind
+            )
+            if tried is not None:
+                tried.add(member.id)
+            answer = await member.ask(callout, question, timeout_ms)
             outcome = "answered"
             return answer
         except BaseException as error:
             outcome = _OUTCOMES.get(type(error), outcome)
             raise
         finally:
-            self._observe(callout.kind, outcome, perf_counter() - start)
+            if member is not None:
+                member.count(outcome)
+                admission.leave(member)
+            self._observe(callout, outcome, perf_counter() - start)
 
     def count(self, tenant: TenantId, requirement: str) -> int:
         """See ComputeGateway.count."""
         return len(self._registry.candidates(tenant, requirement))
 
-    async def _call(
-        self, principal: Principal, callout: Callout, token: str | None, tried: set[UUID] | None
-    ) -> CalloutAnswer:
-        candidates = self._registry.candidates(principal.tenant, callout.tags)
+    def _candidates(self, tenant: TenantId, requirement: str, tried: set[UUID] | None) -> Sequence[Member]:
+        """Raises NoComputeMemberForTag."""
+        candidates = self._registry.candidates(tenant, requirement)
         if not candidates:
-            raise no_member(callout.tags)
+            raise no_member(requirement)
         if tried:
-            candidates = [member for member in candidates if member.id not in tried] or candidates
-        question = events.question(principal, callout, request_id=str(self._new_id()), token=token)
-        timeout_ms = callout.timeout_ms if callout.timeout_ms > 0 else DEFAULT_TIMEOUT_MS
-        admission = self._registry.admission
-        member = admission.taken(candidates, self._choose) or await admission.wait(
-            principal.tenant, callout.tags, timeout_ms=timeout_ms, kind=callout.kind
-        )
-        try:
-            if tried is not None:
-                tried.add(member.id)
-            return await member.ask(callout, question, timeout_ms)
-        finally:
-            admission.leave(member)
+            return [member for member in candidates if member.id not in tried] or candidates
+        return candidates

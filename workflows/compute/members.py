@@ -78,7 +78,7 @@ Send = Callable[[Pending], None]
 class Member:
     """One connected calculation member; its tenant and tags are fixed for the life of its stream.
 
-    `in_flight` is the room that callouts have taken of it, kept by `Admission`.
+    `in_flight` is the room that callouts have taken of it, kept by `Admission`; `outcomes` counts how those ended.
     """
 
     def __init__(self, *, id: UUID, tenant: TenantId, tags: Sequence[str], send: Send, clock: Clock) -> None:
@@ -87,6 +87,7 @@ class Member:
         self.tags = frozenset(tags)
         self.connected_at = self.last_seen = clock()
         self.in_flight = 0
+        self.outcomes: dict[str, int] = {}
         self._send = send
         self._clock = clock
         self._pending: dict[str, Pending] = {}
@@ -96,6 +97,10 @@ class Member:
     def outstanding(self) -> int:
         """How many questions wait for an answer."""
         return len(self._pending)
+
+    def count(self, outcome: str) -> None:
+        """One more callout has ended so."""
+        self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
     def seen(self) -> datetime:
         """The member has shown that it is alive; returns the moment."""

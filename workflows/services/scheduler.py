@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,12 +15,19 @@ from cyoda.errors import Forbidden, StorageUnavailable, Unauthorized
 from cyoda.principal import TenantId
 from workflows.core.timer import Timer
 from workflows.services.platform import Platform
-from workflows.services.timers import fire_timer
+from workflows.services.timers import Outcome, fire_timer
 from workflows.storage.base import Work
 
 SHORTEST_PAUSE_SECONDS = 0.02
 
+Observe = Callable[[Outcome, float], None]
+"""(what became of a timer, by how many seconds it was late when its firing began)"""
+
 log = structlog.get_logger(__name__)
+
+
+def _unobserved(_outcome: Outcome, _late_seconds: float) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +43,11 @@ class Scheduling:
 class Scheduler:
     """One node's share: it takes due timers, which no other node then gets before the back-off is over."""
 
-    def __init__(self, platform: Platform, scheduling: Scheduling | None = None) -> None:
+    def __init__(
+        self, platform: Platform, scheduling: Scheduling | None = None, *, observe: Observe = _unobserved
+    ) -> None:
         self._platform = platform
+        self._observe = observe
         self._scheduling = scheduling or Scheduling()
         self._firing: dict[tuple[TenantId, str], asyncio.Task[None]] = {}
         self._run: asyncio.Task[None] | None = None
@@ -101,8 +111,10 @@ class Scheduler:
             task.add_done_callback(lambda done: self._done(key, done))
 
     async def _resolve(self, tenant: TenantId, timer: Timer) -> None:
+        late = self._platform.clock() - timer.due_at
         with suppress(StorageUnavailable, Unauthorized, Forbidden):  # it stays, and is taken again
-            await fire_timer(tenant, timer, platform=self._platform)
+            outcome = await fire_timer(tenant, timer, platform=self._platform)
+            self._observe(outcome, late.total_seconds())
 
     def _done(self, key: tuple[TenantId, str], task: asyncio.Task[None]) -> None:
         del self._firing[key]

@@ -8,7 +8,7 @@ docs/adr/0001-storage-and-transactions.md.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +37,10 @@ class Join:
         return self.transaction.joined(self.scope)
 
 
+def _unnoticed(_change: ChangeSet) -> None:
+    return None
+
+
 class Transaction:
     """One open transaction of one tenant, owned by this node.
 
@@ -45,9 +49,19 @@ class Transaction:
 
     `id` stamps the versions that the next commit writes; `entry_id` is the id the operation began with: it is what
     the client is told and what audit events carry. They differ after a segment. `origin` is who caused it all.
+    `committed` is told each change set that was applied.
     """
 
-    def __init__(self, tenant: TenantId, origin: Actor, *, store: EntityStore, clock: Clock, new_id: IdSource) -> None:
+    def __init__(
+        self,
+        tenant: TenantId,
+        origin: Actor,
+        *,
+        store: EntityStore,
+        clock: Clock,
+        new_id: IdSource,
+        committed: Callable[[ChangeSet], None] = _unnoticed,
+    ) -> None:
         self.tenant = tenant
         self.origin = origin
         self.clock = clock
@@ -61,6 +75,7 @@ class Transaction:
         self._armed: tuple[Timer, ...] = ()
         self._new_id = new_id
         self._store = store
+        self._committed = committed
         self._joined = 0
         self._begin_segment()
 
@@ -250,6 +265,7 @@ class Transaction:
         change = self._change_set()
         if change.writes or change.audit or change.arm or change.disarm or change.extensions:
             await self._store.commit(self.tenant, change)
+            self._committed(change)
 
     def _change_set(self) -> ChangeSet:
         buffer = self._buffer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import NamedTuple, Protocol
@@ -13,7 +14,7 @@ from cyoda.ids import IdSource
 from cyoda.principal import Actor, Principal
 from workflows.services.buffer import OWNER
 from workflows.services.transaction import Join, Transaction
-from workflows.storage.base import EntityStore
+from workflows.storage.base import ChangeSet, EntityStore
 
 
 class TokenCodec(Protocol):
@@ -26,6 +27,14 @@ class TokenCodec(Protocol):
         ...
 
 
+Observe = Callable[[str, int], None]
+"""(`committed` or `rolled_back`, how many timers that armed): one transaction that has ended, or one segment of it."""
+
+
+def _unobserved(_outcome: str, _armed: int) -> None:
+    return None
+
+
 class Attempt(NamedTuple):
     """The token that one attempt of a callout carries; `join_id` is what it signs."""
 
@@ -36,7 +45,16 @@ class Attempt(NamedTuple):
 class Transactions:
     """Begins transactions and finds the open ones again."""
 
-    def __init__(self, store: EntityStore, *, clock: Clock, new_id: IdSource, tokens: TokenCodec) -> None:
+    def __init__(
+        self,
+        store: EntityStore,
+        *,
+        clock: Clock,
+        new_id: IdSource,
+        tokens: TokenCodec,
+        observe: Observe = _unobserved,
+    ) -> None:
+        self.observe = observe
         self._store = store
         self._clock = clock
         self._new_id = new_id
@@ -50,9 +68,13 @@ class Transactions:
         if join is not None:
             return join.joined()
         transaction = Transaction(
-            principal.tenant, origin or principal.actor, store=self._store, clock=self._clock, new_id=self._new_id
-        )
+            principal.tenant, origin or principal.actor, store=self._store, clock=self._clock, new_id=self._new_id,
+            committed=self._committed,
+        )  # fmt: skip
         return _Owned(transaction, self)
+
+    def _committed(self, change: ChangeSet) -> None:
+        self.observe("committed", sum(timer not in change.armed for timer in change.arm))
 
     def token(self, transaction: Transaction) -> str:
         """A join token for a callout of the work going on in a transaction; it dies with its segment."""
@@ -121,11 +143,13 @@ class _Owned(AbstractAsyncContextManager[Transaction]):
         try:
             if error is None:
                 await transaction.commit()
-        except CyodaError as refusal:
+        except Exception as refusal:
             error = refusal
             raise
         finally:
             transaction.abandon()
+            if error is not None:
+                self._transactions.observe("rolled_back", 0)
             if isinstance(error, CyodaError):
                 error.warnings = tuple(transaction.warnings)
             if transaction.has_dispatched:

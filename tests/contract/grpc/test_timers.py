@@ -51,7 +51,7 @@ async def test_a_member_says_when_and_works_for_the_system_when_it_is_time(clien
     (order,) = (await creating).entity_ids
     assert [timer.armed_by for timer in await platform.storage.timers_of("acme", order)] == [Actor("ann", "user")]
     scheduler = Scheduler(platform)
-    assert await scheduler.scan() == 1
+    assert await scheduler.scan() >= 1  # a database is shared, and so is what is due in it
     event, request = await asked(member, "EntityProcessorCalculationRequest")
     assert caller(event) == ("system", "system")
     assert UUID(request["entityId"]) == order

@@ -32,7 +32,7 @@ class Floor:
         self.observed: list[tuple[str, str]] = []
         self.dispatcher = LocalDispatcher(
             self.registry, new_id=TimeIds(), choose=lambda members: members[0],
-            observe=lambda kind, outcome, _seconds: self.observed.append((kind, outcome)),
+            observe=lambda callout, outcome, _seconds: self.observed.append((callout.kind, outcome)),
         )  # fmt: skip
         self.sent: dict[int, list[Pending]] = {}
         self.tasks: list[asyncio.Task[CalloutAnswer]] = []
@@ -208,6 +208,7 @@ async def test_every_callout_is_observed_with_its_outcome(floor: Floor) -> None:
     assert floor.observed == [
         ("processor", "no_member"), ("processor", "answered"), ("processor", "cancelled"), ("criteria", "disconnected"),
     ]  # fmt: skip
+    assert member.outcomes == {"answered": 1, "cancelled": 1, "disconnected": 1}
 
 
 @given(st.integers(0, 2**32), st.integers(1, 3))
