@@ -16,11 +16,11 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.bench import large_cases, search_cases
+from tests.bench import callout_cases, engine_alone, large_cases, search_cases, timer_cases
 from tests.bench.cases import CASES, LARGE_CASES, Case, Site, create_one, read_one, update
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.load import run_load
-from tests.bench.measure import Length, Place, echo_server, joined_member, measure, measure_ceilings
+from tests.bench.measure import Figure, Length, Place, echo_server, joined_member, measure, measure_ceilings
 from tests.bench.node import BenchNode, resident_mb
 from tests.bench.report import TARGET_CONNECTIONS, Process, Run, ceilings_table, row, table, verdicts, write_json
 from tests.bench.workloads import Workload
@@ -42,6 +42,7 @@ class Options:
     ceilings: bool
     searches: bool
     large: bool
+    engine: bool
 
 
 def parse(arguments: Sequence[str]) -> Options:
@@ -57,24 +58,26 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--without-ceilings", action="store_true", help="the node's figures alone")
     parser.add_argument("--searches", action="store_true", help="only searches over 10,000 and 100,000 entities")
     parser.add_argument("--large", action="store_true", help="only PATCH, and whole collections of 100,000")
+    parser.add_argument("--engine", action="store_true", help="only the engine: alone, callouts in flight, timers")
     given = parser.parse_args(arguments)
     seconds = 1.0 if given.quick else given.seconds
     requests = 1_000_000 if given.million else 10_000 if given.quick and given.requests else given.requests
     cases = [
         case
-        for case in (LARGE_CASES if given.large else CASES)
+        for case in (LARGE_CASES if given.large else () if given.engine else CASES)
         if not given.only or any(name in case.name for name in given.only)
     ]
     return Options(
         length=Length(seconds=seconds, warm_s=min(2.0, max(0.5, seconds / 3)), ceiling_s=max(1.0, seconds / 2)),
         connections=[int(number) for number in given.connections.split(",")],
         cases=cases,
-        requests=0 if given.only and not given.million else requests,
+        requests=0 if (given.only and not given.million) or given.engine else requests,
         json=given.json or ROOT / "bench-results" / f"{datetime.now(UTC):%Y%m%d-%H%M%S}.json",
         command=tuple(shlex.split(given.node)) if given.node else (sys.executable, "manage.py", "serve"),
         ceilings=not given.without_ceilings,
         searches=given.searches,
         large=given.large,
+        engine=given.engine or not (given.only or given.large or given.searches),
     )
 
 
@@ -83,7 +86,9 @@ def run(options: Options, home: Path) -> Run:
     with ExitStack() as stack:
         pool = stack.enter_context(ProcessPoolExecutor(2, mp_context=get_context("spawn")))
         list(pool.map(abs, range(8)))  # the processes have started before anything is timed
-        node = BenchNode(home, command=options.command)
+        node = BenchNode(
+            home, {"CYODA_MEMBER_MAX_IN_FLIGHT": str(max(callout_cases.IN_FLIGHT))}, command=options.command
+        )
         stack.callback(node.kill)
         first = node.start().start_s
         node.stop()
@@ -103,6 +108,8 @@ def run(options: Options, home: Path) -> Run:
             _run_large(Api(node.api, node.token()), place, options, pool, result)
         elif options.requests:
             _measure_memory(node.pid, place, options.requests, pool, result.process)
+        if options.engine:
+            _run_engine(Api(node.api, node.token()), place, options, pool, result)
     return result
 
 
@@ -113,28 +120,39 @@ def _place(node: BenchNode, data: Dataset) -> Place:
 
 def _run_case(case: Case, place: Place, options: Options, pool: Executor, result: Run) -> None:
     with ExitStack() as stack:
-        if case.calls_out:
-            stack.enter_context(joined_member(place))
+        if case.member is not None:
+            stack.enter_context(joined_member(place, case.member))
         for connections in options.connections:
             figure = measure(case, connections, place, options.length, pool)
             if options.ceilings:
                 figure.ceilings = measure_ceilings(case, connections, place, options.length, pool)
-            result.figures.append(figure)
-            failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
-            print("  ".join(row(figure)) + failed, flush=True)
+            _add(figure, result)
+
+
+def _add(figure: Figure, result: Run) -> None:
+    result.figures.append(figure)
+    failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
+    print("  ".join(row(figure)) + failed, flush=True)
 
 
 def _run_searches(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
     for figure in search_cases.run(api, place, options.length, options.connections, pool):
-        result.figures.append(figure)
-        failed = f"  REFUSED {figure.failures}: {figure.example}" if figure.failures else ""
-        print("  ".join(row(figure)) + failed, flush=True)
+        _add(figure, result)
+
+
+def _run_engine(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
+    _add(pool.submit(engine_alone.run, options.length.seconds).result(), result)
+    _add(timer_cases.run(api, place), result)
+    for figure, memory in callout_cases.run(api, place, options.length, pool):
+        _add(figure, result)
+        if memory is not None:
+            result.memory.append(memory)
+            print(memory, flush=True)
 
 
 def _run_large(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
     for figure in large_cases.run(api, place, pool):
-        result.figures.append(figure)
-        print("  ".join(row(figure)), flush=True)
+        _add(figure, result)
     if place.node_pid is not None:
         for memory in large_cases.memory(api, place.node_pid):
             result.memory.append(memory)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 from tests.bench.ceilings import Kind
-from tests.bench.dataset import BATCH, Dataset, document, model_path
+from tests.bench.dataset import BATCH, STEPS, Dataset, document, model_path
+from tests.bench.member import Manner
 from tests.bench.workloads import Preconditioned, Rotating, Workload, dumps, render, shares
 
 _RENDERED = 64
@@ -43,14 +44,17 @@ class Target:
 
 @dataclass(frozen=True)
 class Case:
-    """`entities` a request; `echo` is a request's body and an answer's size at the bare HTTP server."""
+    """`entities` a request; `echo` is a request's body and an answer's size at the bare HTTP server.
+
+    With a `member` each request is one callout, answered in its manner.
+    """
 
     name: str
     requests: Requests
     database: Kind
     echo: tuple[int, int]
     entities: int = 1
-    calls_out: bool = False
+    member: Manner | None = None
     target: Target | None = None
 
 
@@ -123,6 +127,20 @@ def callout(site: Site, connections: int) -> Sequence[Workload]:
     return _fire("appraise", site, site.data.changed[2::3], connections)
 
 
+def cascade(site: Site, connections: int) -> Sequence[Workload]:
+    """From open through all steps and back to open."""
+    return _fire("cascade", site, site.data.changed[2::3], connections)
+
+
+def errand(site: Site, connections: int) -> Sequence[Workload]:
+    """Each connection's new entities name one order of its own, which their processor changes within the create."""
+    companions = site.data.changed[::3][:connections]
+    return [
+        Rotating([site.render("POST", model_path("errand"), dumps({"companion": companion}))])
+        for (companion,) in (share[:1] for share in shares(companions, connections))
+    ]
+
+
 def _fire(name: str, site: Site, entity_ids: Sequence[str], connections: int) -> Sequence[Workload]:
     bodies = _bodies()
     return [
@@ -147,7 +165,9 @@ CASES = (
     Case("read as of", read_as_of, "select row", (0, 880)),
     Case("update with If-Match", update, "update", (520, 130)),
     Case("manual transition", transition, "update", (520, 130)),
-    Case("transition with processor", callout, "update", (520, 130), calls_out=True, target=Target(of_stream=1 / 3)),
+    Case(f"cascade of {STEPS} states", cascade, "update", (520, 130)),
+    Case("transition with processor", callout, "update", (520, 130), member=Manner(), target=Target(of_stream=1 / 3)),
+    Case("callback that joins", errand, "update", (60, 130), member=Manner(joins=True)),
     Case("search, 1 % of 10,000", search, "search", (90, 88_000)),
 )
 LARGE_CASES = (Case("patch two fields", patch, "update", (60, 130)),)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from tests.bench.workloads import dumps
 
@@ -16,28 +17,64 @@ TAG = "bench"
 SEGMENTS = 100
 """A search for one segment finds 1 % of the entities."""
 
+_PATIENCE_S = 300.0
 _CITIES = ("Ljubljana", "Porto", "Gdansk", "Aarhus", "Ghent", "Turku")
-_PROCESSOR = {
+PROCESSOR = {
     "type": "externalized",
     "name": "appraise",
     "executionMode": "SYNC",
-    "config": {"calculationNodesTags": TAG, "attachEntity": True, "responseTimeoutMs": 10_000},
+    "config": {"calculationNodesTags": TAG, "attachEntity": True, "responseTimeoutMs": 120_000},
 }
-_WORKFLOW = {
-    "version": "1.3",
-    "name": "bench",
-    "initialState": "NEW",
-    "states": {
+STEPS = 5
+"""States that a cascade passes on its own, each behind a guard."""
+_GUARD = {"type": "simple", "jsonPath": "$.number", "operatorType": "GREATER_OR_EQUAL", "value": 0}
+
+
+def _workflow(initial: str, states: dict[str, Any]) -> dict[str, Any]:
+    return {"version": "1.3", "name": "bench", "initialState": initial, "states": states}
+
+
+def _steps(end: str) -> dict[str, Any]:
+    """The states from STEP1 on, which automated transitions pass one after the other."""
+    targets = [f"STEP{number}" for number in range(2, STEPS + 1)] + [end]
+    return {
+        f"STEP{number}": {"transitions": [{"name": f"step {number}", "next": target, "criterion": _GUARD}]}
+        for number, target in enumerate(targets, 1)
+    }
+
+
+def cascading() -> dict[str, Any]:
+    """A workflow whose new entities pass all steps."""
+    return _workflow("STEP1", {**_steps("DONE"), "DONE": {}})
+
+
+def registering(*processors: dict[str, Any]) -> dict[str, Any]:
+    """A workflow whose new entities pass one transition with these processors."""
+    register = {"name": "register", "next": "OPEN", "processors": list(processors)}
+    return _workflow("NEW", {"NEW": {"transitions": [register]}, "OPEN": {}})
+
+
+def waiting(delay_ms: int) -> dict[str, Any]:
+    """A workflow whose new entities wait for a timer."""
+    fire = {"name": "fire", "next": "FIRED", "schedule": {"delayMs": delay_ms}}
+    return _workflow("WAITING", {"WAITING": {"transitions": [fire]}, "FIRED": {}})
+
+
+_ORDERS = _workflow(
+    "NEW",
+    {
         "NEW": {"transitions": [{"name": "register", "next": "OPEN"}]},
         "OPEN": {
             "transitions": [
                 {"name": "turn", "next": "CLOSED", "manual": True},
-                {"name": "appraise", "next": "OPEN", "manual": True, "processors": [_PROCESSOR]},
+                {"name": "appraise", "next": "OPEN", "manual": True, "processors": [PROCESSOR]},
+                {"name": "cascade", "next": "STEP1", "manual": True},
             ]
         },
+        **_steps("OPEN"),
         "CLOSED": {"transitions": [{"name": "turn", "next": "OPEN", "manual": True}]},
     },
-}
+)
 
 
 def document(number: int) -> dict[str, Any]:
@@ -71,13 +108,17 @@ class Api:
     token: str
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        """Raises urllib.error.HTTPError."""
+        """The answer's value. Raises urllib.error.HTTPError."""
+        text = self.send(method, path, body)
+        return json.loads(text) if text else None
+
+    def send(self, method: str, path: str, body: object = None) -> bytes:
+        """The bytes of an answer, which nobody parses. Raises urllib.error.HTTPError."""
         data = None if body is None else dumps(body)
         headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
         request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
+        with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
+            return answer.read()
 
 
 @dataclass(frozen=True)
@@ -94,11 +135,11 @@ def model_path(name: str) -> str:
 
 
 def prepare(api: Api, *, entities: int = 10_000, changing: int = 2_000) -> Dataset:
-    """Make the models `order` (grows, changes) and `catalogue` (exactly `entities`, each read and searched)."""
+    """Make the models `order` (grows, changes), `catalogue` (exactly `entities`, each read and searched) and `errand`,
+    whose entities name another one that their processor changes."""
     for name in ("order", "catalogue"):
-        api.call("POST", f"/model/import/JSON/SAMPLE_DATA/{name}/1", document(1))
-        api.call("PUT", f"/model/{name}/1/lock")
-        api.call("POST", f"/model/{name}/1/workflow/import", {"importMode": "REPLACE", "workflows": [_WORKFLOW]})
+        define(api, name, document(1), _ORDERS)
+    define(api, "errand", {"companion": str(UUID(int=1))}, registering(PROCESSOR))
     read = _create(api, "catalogue", entities)
     changed = _create(api, "order", changing)
     past = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -106,6 +147,13 @@ def prepare(api: Api, *, entities: int = 10_000, changing: int = 2_000) -> Datas
         items = [{"id": entity_id, "payload": dumps(document(number)).decode()} for number, entity_id in enumerate(ids)]
         api.call("PUT", "/entity/JSON", items)
     return Dataset(read=read, changed=changed, past=past)
+
+
+def define(api: Api, name: str, sample: Any, workflow: dict[str, Any]) -> None:
+    """A locked model with one workflow."""
+    api.call("POST", f"/model/import/JSON/SAMPLE_DATA/{name}/1", sample)
+    api.call("PUT", f"/model/{name}/1/lock")
+    api.call("POST", f"/model/{name}/1/workflow/import", {"importMode": "REPLACE", "workflows": [workflow]})
 
 
 def _create(api: Api, name: str, count: int) -> list[str]:

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import threading
 import time
-import urllib.request
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -24,9 +21,8 @@ import asyncpg
 
 from tests.bench.dataset import Api
 from tests.bench.measure import Figure, Place
-from tests.bench.node import cpu_of, resident_mb
+from tests.bench.node import Memory, cpu_of, resident_mb, watched
 from tests.bench.search_cases import prepare, stock
-from tests.bench.workloads import dumps
 from workflows.core.entity import ModelKey
 from workflows.storage.postgres.fields import of_model
 
@@ -34,7 +30,6 @@ SIZE = 100_000
 REPETITIONS = 5
 _PAGE = 10_000
 _SMALL_PAGE = 1_000
-_SAMPLED_EVERY_S = 0.02
 _PATIENCE_S = 300.0
 _ALL = {"type": "group", "operator": "AND", "conditions": []}
 _LIVE = """
@@ -51,21 +46,6 @@ _LACKS = {"type": "simple", "jsonPath": "$.note", "operatorType": "ICONTAINS", "
 
 
 @dataclass(frozen=True)
-class Memory:
-    """Resident MiB of the node: before, at most while it answered, and after."""
-
-    name: str
-    before_mb: float
-    most_mb: float
-    after_mb: float
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name}: {self.before_mb:.0f} MB before, {self.most_mb:.0f} MB at most, {self.after_mb:.0f} MB after"
-        )
-
-
-@dataclass(frozen=True)
 class _Whole:
     """One question: what asks the node, and the same in SQL, which is read with a cursor."""
 
@@ -74,26 +54,17 @@ class _Whole:
     sql: str
 
 
-def send(api: Api, method: str, path: str, body: object = None) -> bytes:
-    """The bytes of an answer, which nobody parses. Raises urllib.error.HTTPError."""
-    headers = {"authorization": f"Bearer {api.token}", "content-type": "application/json"}
-    data = None if body is None else dumps(body)
-    request = urllib.request.Request(api.url + path, data=data, method=method, headers=headers)
-    with urllib.request.urlopen(request, timeout=_PATIENCE_S) as answer:
-        return answer.read()
-
-
 def read_all(api: Api, name: str, page_size: int) -> int:
     """Search a whole collection in the background and read every page; how many entities came. Raises RuntimeError."""
-    job = json.loads(send(api, "POST", f"/search/async/{name}/1", _ALL))
+    job = json.loads(api.send("POST", f"/search/async/{name}/1", _ALL))
     ends = time.perf_counter() + _PATIENCE_S
-    while (status := json.loads(send(api, "GET", f"/search/async/{job}/status")))["searchJobStatus"] == "RUNNING":
+    while (status := json.loads(api.send("GET", f"/search/async/{job}/status")))["searchJobStatus"] == "RUNNING":
         if time.perf_counter() > ends:
             raise RuntimeError(f"the search {job} does not end")
         time.sleep(0.01)
     found = 0
     for number in range(-(-status["entitiesCount"] // page_size)):
-        page = send(api, "GET", f"/search/async/{job}?pageSize={page_size}&pageNumber={number}")
+        page = api.send("GET", f"/search/async/{job}?pageSize={page_size}&pageNumber={number}")
         found += page.count(b'"type":"ENTITY"')
     return found
 
@@ -106,10 +77,10 @@ def questions(size: int) -> Iterator[_Whole]:
     }
 
     def grouped(**more: object) -> Callable[[Api], int]:
-        return lambda api: len(json.loads(send(api, "POST", f"/entity/stats/{name}/1/query", request | more)))
+        return lambda api: len(json.loads(api.send("POST", f"/entity/stats/{name}/1/query", request | more)))
 
     def scanned(condition: object) -> Callable[[Api], int]:
-        return lambda api: len(send(api, "POST", f"/search/direct/{name}/1", condition).splitlines())
+        return lambda api: len(api.send("POST", f"/search/direct/{name}/1", condition).splitlines())
 
     yield _Whole(f"grouped, {size:,}", grouped(), f"{_GROUPS} {model} GROUP BY 1")
     yield _Whole(
@@ -179,31 +150,13 @@ def run(api: Api, place: Place, pool: Executor, size: int = SIZE) -> Iterator[Fi
 def memory(api: Api, pid: int, size: int = SIZE) -> Iterator[Memory]:
     """What the node holds while a collection streams out: by pages of a thousand, and by searches of 10,000."""
     name = stock(size)
-    with _watched(pid) as most:
+    with watched(pid) as most:
         before = resident_mb(pid)
         read_all(api, name, _SMALL_PAGE)
     yield Memory(f"{size:,} by pages of {_SMALL_PAGE:,}", before, max(most), resident_mb(pid))
-    with _watched(pid) as most:
+    with watched(pid) as most:
         before = resident_mb(pid)
         for start in range(0, size, _PAGE):
             between = {"type": "simple", "jsonPath": "$.number", "operatorType": "BETWEEN_INCLUSIVE"}
-            send(api, "POST", f"/search/direct/{name}/1?limit={_PAGE}", between | {"value": [start, start + _PAGE - 1]})
+            api.send("POST", f"/search/direct/{name}/1?limit={_PAGE}", between | {"value": [start, start + _PAGE - 1]})
     yield Memory(f"{size:,} by direct searches of {_PAGE:,}", before, max(most), resident_mb(pid))
-
-
-@contextmanager
-def _watched(pid: int) -> Generator[list[float]]:
-    """The resident memory of a process, sampled while the block runs."""
-    samples, over = [resident_mb(pid)], threading.Event()
-
-    def sample() -> None:
-        while not over.wait(_SAMPLED_EVERY_S):
-            samples.append(resident_mb(pid))
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield samples
-    finally:
-        over.set()
-        thread.join()

@@ -24,6 +24,8 @@ from tests.bench.workloads import Workload
 
 _LAST_CHUNK = b"0\r\n\r\n"  # ends no other chunk of ours: those are lines of JSON
 _START_DELAY_S = 0.3
+_CONNECT_S = 0.0005
+"""Of one connection, so that all are there when the clock starts."""
 _PATIENCE_S = 30.0
 
 
@@ -187,7 +189,7 @@ def run_load(
     requests: int | None = None, processes: int = 2,
 ) -> Load:  # fmt: skip
     """Drive one connection a workload from up to `processes` load processes; latencies come back sorted."""
-    start = perf_counter() + _START_DELAY_S
+    start = perf_counter() + _START_DELAY_S + _CONNECT_S * len(workloads)
     parts = [workloads[number::processes] for number in range(processes)]
     parts = [part for part in parts if part]
     share = None if requests is None else requests // len(parts)

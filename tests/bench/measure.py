@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from tests.bench.cases import CALLOUT_BYTES, Case, Site
 from tests.bench.ceilings import DatabaseSpec, Kind, database
 from tests.bench.load import Load, percentile_ms, run_load
+from tests.bench.member import Employment, Manner
 from tests.bench.node import cpu_of
 from tests.bench.stream import stream_echo
 from tests.bench.workloads import Rotating, render
@@ -38,11 +39,12 @@ class Place:
 
 @dataclass(frozen=True)
 class Length:
-    """How long a case, and a ceiling, is measured."""
+    """How long a case, and a ceiling, is measured; with `requests` a case is measured over so many instead."""
 
     seconds: float
     warm_s: float
     ceiling_s: float
+    requests: int | None = None
 
 
 @dataclass
@@ -74,11 +76,15 @@ def measure(case: Case, connections: int, place: Place, length: Length, pool: Ex
     workloads = case.requests(place.site, connections)
     before = cpu_of(place.node_pid, place.postmaster)
     started = time.perf_counter()
-    load = run_load(pool, place.http_port, workloads, seconds=length.seconds, warm_s=length.warm_s)
+    warm_s = length.warm_s if length.requests is None else 0.0
+    load = run_load(
+        pool, place.http_port, workloads, seconds=length.seconds, warm_s=warm_s, requests=length.requests
+    )  # fmt: skip
     spent = cpu_of(place.node_pid, place.postmaster) - before
     took = time.perf_counter() - started
     # Processor time is of the warm-up too; requests are counted at the same rate for it.
-    served = max(1.0, load.rate * min(took, length.seconds + length.warm_s))
+    counted = load.rate * min(took, length.seconds + length.warm_s) if length.requests is None else load.count
+    served = max(1.0, counted)
     return Figure(
         case=case.name,
         connections=connections,
@@ -100,7 +106,7 @@ def measure_ceilings(case: Case, connections: int, place: Place, length: Length,
     rates: dict[str, float] = {}
     if place.echo_port is not None:
         rates["http"] = _http(case, connections, place.echo_port, place.site.token, length, pool).rate
-    if case.calls_out:
+    if case.member is not None:
         rates["stream"] = stream_echo(
             pool, connections, seconds=length.ceiling_s, warm_s=length.warm_s / 2, size=CALLOUT_BYTES
         ).rate
@@ -153,16 +159,15 @@ def _answers(port: int) -> bool:
 
 
 @contextmanager
-def joined_member(place: Place) -> Generator[None]:
+def joined_member(place: Place, manner: Manner) -> Generator[None]:
     """A calculation member in a process of its own. Raises RuntimeError when it is not let in."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.member", place.grpc], cwd=ROOT, stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "tests.bench.member"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )  # fmt: skip
     try:
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(place.site.token)
+        process.stdin.write(Employment(place.grpc, place.http_port, place.site.token, manner).to_json())
         process.stdin.close()
         if process.stdout.readline().strip() != "joined":
             raise RuntimeError("the calculation member could not join")

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,7 @@ from tests.nodes import ROOT, START_SECONDS, NodeProcess
 
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _POLL_S = 0.005
+_SAMPLED_EVERY_S = 0.02
 
 
 @dataclass
@@ -62,6 +66,39 @@ def resident_mb(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     raise ProcessLookupError(pid)
+
+
+@contextmanager
+def watched(pid: int) -> Generator[list[float]]:
+    """The resident memory of a process, sampled while the block runs."""
+    samples, over = [resident_mb(pid)], threading.Event()
+
+    def sample() -> None:
+        while not over.wait(_SAMPLED_EVERY_S):
+            samples.append(resident_mb(pid))
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        over.set()
+        thread.join()
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Resident MiB of the node: before, at most while it answered, and after."""
+
+    name: str
+    before_mb: float
+    most_mb: float
+    after_mb: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.before_mb:.0f} MB before, {self.most_mb:.0f} MB at most, {self.after_mb:.0f} MB after"
+        )
 
 
 @dataclass(frozen=True)

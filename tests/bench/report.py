@@ -12,15 +12,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench import callout_cases, engine_alone, timer_cases
 from tests.bench.cases import CASES, Target
-from tests.bench.large_cases import Memory
 from tests.bench.measure import Figure
+from tests.bench.node import Memory
 from tests.nodes import ROOT
 
 TARGET_CONNECTIONS = 32
 IDLE_MB = 150.0
 GROWTH_MB = 5.0
 AS_OF_SHARE = 0.9
+ALONE_RATE = 50_000.0
+CALLOUT_US = 300.0
+HELD_MB = 600.0
+SCAN_MS = 1_000.0
 _HEADINGS = (
     "case", "conns", "per second", "p50 ms", "p99 ms", "max ms", "node µs", "pg µs", "of http", "of database", "other",
 )  # fmt: skip
@@ -93,8 +98,31 @@ def verdicts(run: Run) -> list[str]:
     if "read as of" in at and "read by id" in at:
         ratio = at["read as of"].rate / at["read by id"].rate
         lines.append(_verdict(ratio >= AS_OF_SHARE, f"reads as of: {ratio:.2f} of the rate of reads (as fast)"))
+    lines += _engine_verdicts(run)
     if run.process is not None:
         lines += _process_verdicts(run.process)
+    return lines
+
+
+def _engine_verdicts(run: Run) -> list[str]:
+    at = {(figure.case, figure.connections): figure for figure in run.figures}
+    lines: list[str] = []
+    if alone := at.get((engine_alone.NAME, 1)):
+        text = f"engine alone: {alone.rate:,.0f} transitions/s (at least {ALONE_RATE:,.0f})"
+        lines.append(_verdict(alone.rate >= ALONE_RATE, text))
+    for (case, connections), asking in at.items():
+        plain = at.get((callout_cases.PLAIN.name, connections))
+        if case == callout_cases.AT_ONCE.name and plain is not None:
+            spent = asking.node_us - plain.node_us
+            text = f"node time of a callout, {connections:,} in flight: {spent:,.0f} µs (under {CALLOUT_US:.0f})"
+            lines.append(_verdict(spent < CALLOUT_US, text))
+    for memory in run.memory:
+        if memory.name.startswith(callout_cases.HELD):
+            text = f"{memory.name}: {memory.most_mb:.0f} MB at most (under {HELD_MB:.0f})"
+            lines.append(_verdict(memory.most_mb < HELD_MB, text))
+    if timers := at.get((timer_cases.name(timer_cases.COUNT), 1)):
+        text = f"{timers.case}: late p99 {timers.p99_ms:.0f} ms (under one scan interval, {SCAN_MS:.0f})"
+        lines.append(_verdict(timers.p99_ms < SCAN_MS, text))
     return lines
 
 

@@ -18,10 +18,11 @@ from cyoda.clock import system_clock
 from cyoda.conf import load
 from cyoda.runtime import Addresses, build_node, running
 from tenants.identity.service import identity_service
-from tests.bench import large_cases, search_cases
+from tests.bench import callout_cases, engine_alone, large_cases, search_cases, timer_cases
 from tests.bench.cases import CASES, LARGE_CASES, Case, Site
 from tests.bench.dataset import Api, Dataset, prepare
 from tests.bench.measure import Figure, Length, Place, echo_server, joined_member, measure, measure_ceilings
+from tests.bench.node import Memory
 from tests.bench.report import Process, Run, ceilings_table, row, table, verdicts, write_json
 from tests.nodes import NodeProcess, signing_key
 from workflows.storage.postgres.pool import Pool, PoolSettings
@@ -102,6 +103,27 @@ async def test_searches_run_without_refusals_beside_plain_sql(
         assert figure.ceilings["sql"] > 0, figure.case
 
 
+async def test_callouts_and_timers_run_without_refusals(place: Place, pool: Executor) -> None:
+    def run() -> list[Figure]:
+        api = Api(f"http://127.0.0.1:{place.http_port}/api", place.site.token)
+        seen = callout_cases.run(api, replace(place, node_pid=os.getpid()), BRIEFLY, pool, [CONNECTIONS])
+        return [timer_cases.run(api, place, 20, 500), *(figure for figure, memory in seen if memory is not None)]
+
+    figures = await asyncio.to_thread(run)
+    assert len(figures) == 5
+    for figure in figures:
+        assert not figure.failures, figure.example
+        assert figure.rate > 0, figure.case
+        assert 0 < figure.p50_ms <= figure.p99_ms <= figure.max_ms
+    assert figures[3].p50_ms >= callout_cases.DELAY_MS
+
+
+def test_the_engine_runs_alone() -> None:
+    figure = engine_alone.run(0.05)
+    assert figure.rate > 0
+    assert 0 < figure.p50_ms <= figure.p99_ms <= figure.max_ms
+
+
 async def test_whole_collections_answer_what_plain_sql_answers(place: Place, pool: Executor) -> None:
     api = Api(f"http://127.0.0.1:{place.http_port}/api", place.site.token)
 
@@ -126,8 +148,8 @@ def run_all(place: Place, pool: Executor) -> list[Figure]:
 
 
 def run_case(case: Case, place: Place, pool: Executor) -> Figure:
-    if case.calls_out:
-        with joined_member(place):
+    if case.member is not None:
+        with joined_member(place, case.member):
             figure = measure(case, CONNECTIONS, place, BRIEFLY, pool)
     else:
         figure = measure(case, CONNECTIONS, place, BRIEFLY, pool)
@@ -140,7 +162,23 @@ def shows_all(figures: list[Figure], path: Path) -> None:
     assert len(lines) == 2 + len(CASES)
     assert ceilings_table(figures).count("http") == len(CASES)
     at_32 = [replace(figure, connections=32) for figure in figures]
-    run = Run(figures=at_32, process=Process(first_start_s=1.0, second_start_s=0.5, idle_mb=100.0))
-    assert any("bare stream" in line for line in verdicts(run))
+    most = max(callout_cases.IN_FLIGHT)
+    at_32 += [
+        replace(figures[0], case=callout_cases.PLAIN.name, connections=most, node_us=100.0),
+        replace(figures[0], case=callout_cases.AT_ONCE.name, connections=most, node_us=350.0),
+        replace(figures[0], case=engine_alone.NAME, connections=1, rate=49_000.0),
+        replace(figures[0], case=timer_cases.name(timer_cases.COUNT), connections=1, p99_ms=1_001.0),
+    ]
+    run = Run(
+        figures=at_32, process=Process(first_start_s=1.0, second_start_s=0.5, idle_mb=100.0),
+        memory=[Memory(f"{callout_cases.HELD}, 10,000 in flight", 100.0, 400.0, 300.0)],
+    )  # fmt: skip
+    told = verdicts(run)
+    for met, text in (
+        ("", "bare stream"), ("met", ": 250 µs"), ("MISSED", "49,000 transitions"), ("MISSED", "p99 1001 ms"),
+        ("met", "400 MB at most"),
+    ):  # fmt: skip
+        assert [line for line in told if line.startswith(met) and text in line], (text, told)
     write_json(run, path)
-    assert [each["case"] for each in json.loads(path.read_text())["figures"]] == [case.name for case in CASES]
+    written = json.loads(path.read_text())["figures"]
+    assert [each["case"] for each in written[: len(CASES)]] == [case.name for case in CASES]
