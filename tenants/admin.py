@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from tenants.models import Client, Environment, Organisation, Provisioning, ProvisioningStep
+from tenants.services.audit import PLATFORM
 from tenants.services.organisations import activate_organisations, suspend_organisations
 
 
@@ -51,11 +52,11 @@ class OrganisationAdmin(ModelAdmin):
 
     @admin.action(description="Suspend: refuse the callers, keep the data", permissions=("change",))
     def suspend(self, request: HttpRequest, organisations: QuerySet[Organisation]) -> None:
-        suspend_organisations(organisations)
+        suspend_organisations(PLATFORM, organisations)
 
     @admin.action(description="Activate", permissions=("change",))
     def activate(self, request: HttpRequest, organisations: QuerySet[Organisation]) -> None:
-        activate_organisations(organisations)
+        activate_organisations(PLATFORM, organisations)
 
 
 @admin.register(Environment)

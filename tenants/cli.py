@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
 
 from tenants.models import Environment, Provisioning, ProvisioningStep
+from tenants.services.audit import Doer, Source
 from tenants.services.progress import watch_run
 from tenants.services.provisioning import delete_environment, environments_called, provision_environment
 from tenants.tasks import wake
@@ -16,15 +18,21 @@ class Refused(Exception):
     """A sentence for the person at the terminal."""
 
 
-def create(name: str, *, tenant_id: str | None, wait: bool, say: Say) -> None:
+def terminal(reason: str) -> Doer:
+    """The person at the terminal, by the login of the machine."""
+    login = getpass.getuser()
+    return Doer(id=login, name=login, kind="user", source=Source.TERMINAL, reason=reason)
+
+
+def create(doer: Doer, name: str, *, tenant_id: str | None, wait: bool, say: Say) -> None:
     """Raises Refused when the run is waited for and fails, and whatever provision_environment raises."""
-    order = provision_environment(name, tenant_id=tenant_id, wake=wake)
+    order = provision_environment(doer, name, tenant_id=tenant_id, wake=wake)
     say(f"client id      {order.client_id}")
     say(f"client secret  {order.client_secret}   (shown once, kept nowhere)")
     _follow(order.run, say, wait=wait)
 
 
-def delete(name: str, *, wait: bool, is_sure: bool, say: Say) -> None:
+def delete(doer: Doer, name: str, *, wait: bool, is_sure: bool, say: Say) -> None:
     """Raises Refused, EnvironmentNotReady."""
     found = environments_called(name)
     if not found:
@@ -38,7 +46,7 @@ def delete(name: str, *, wait: bool, is_sure: bool, say: Say) -> None:
         and input(f"Delete {environment.tenant_id} with all its data? Type its id: ") != environment.tenant_id
     ):
         raise Refused("Nothing is deleted.")
-    _follow(delete_environment(environment, wake=wake), say, wait=wait)
+    _follow(delete_environment(doer, environment, wake=wake), say, wait=wait)
 
 
 def show(say: Say) -> None:

@@ -21,6 +21,7 @@ from cyoda.clock import Clock, system_clock, utc_text
 from tenants.models import Environment, Provisioning, ProvisioningStep
 from tenants.provisioning.base import Driver, Json, Step, StepRefused, Work
 from tenants.provisioning.drivers import driver_named
+from tenants.services.audit import PLATFORM, record
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -151,15 +152,18 @@ class Saga:
     def _finish(self, run: Provisioning) -> None:
         environment = run.environment
         if run.state == RunState.RUNNING:
-            run.state = RunState.SUCCEEDED
+            run.state, action = RunState.SUCCEEDED, "provisioned"
         elif run.kind == Provisioning.Kind.DELETE:
-            run.state, environment.state = RunState.SUCCEEDED, Environment.State.DELETED
+            run.state, environment.state, action = RunState.SUCCEEDED, Environment.State.DELETED, "deleted"
         else:
-            run.state, environment.state = RunState.FAILED, Environment.State.FAILED
+            run.state, environment.state, action = RunState.FAILED, Environment.State.FAILED, "provisioning failed"
         environment.save(update_fields=["state", "updated_at"])
         run.finished_at = self._clock()
         run.save(update_fields=["finished_at"])
         _let_go(run)
+        outcome = {"state": environment.state, "run": str(run.pk)} | ({"error": run.error} if run.error else {})
+        target = ("environment", str(environment.pk))
+        record(PLATFORM, action, target, owner=environment, after=outcome, clock=self._clock)
 
     def _log(self, row: ProvisioningStep, line: str) -> None:
         addition = Value(f"{utc_text(self._clock())} {line}\n")

@@ -15,6 +15,7 @@ from tenants.models import Environment, Organisation, Outbox, Provisioning, Prov
 from tenants.naming import schema_name_of
 from tenants.provisioning.base import Json, checked_parameters
 from tenants.provisioning.drivers import driver_named
+from tenants.services.audit import Doer, record
 from tenants.services.outbox import PROVISIONING
 
 BOOTSTRAP_ROLES = (ROLE_ADMIN, ROLE_M2M)
@@ -26,14 +27,27 @@ Wake = Callable[[], None]
 """Tells the workers that something waits; called after the commit, and allowed to do nothing."""
 
 State = Environment.State
+RunState, StepState = Provisioning.State, ProvisioningStep.State
 
 
 class EnvironmentExists(Exception):
     """The tenant has an environment already, or is losing one just now."""
 
 
+class EnvironmentNameTaken(Exception):
+    """The organisation has another environment of this name."""
+
+
 class EnvironmentNotReady(Exception):
     """Only an environment that stands can be deleted."""
+
+
+class RunNotRetryable(Exception):
+    """The run has succeeded, or a later one has followed it."""
+
+
+class RunNotCancellable(Exception):
+    """Only a run that makes an environment, and has not come to its end or turned back, can be cancelled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +61,10 @@ class Order:
 
 @transaction.atomic
 def provision_environment(
+    doer: Doer,
     name: str,
     *,
+    owner: Organisation | None = None,
     tenant_id: str | None = None,
     environment_name: str = "development",
     kind: str = Environment.Kind.DEVELOPMENT,
@@ -57,12 +73,15 @@ def provision_environment(
     wake: Wake = lambda: None,
     clock: Clock = system_clock,
 ) -> Order:
-    """Write the environment of an organisation called `name`, the run that makes it, and the workers' wake-up.
+    """Write the environment of a tenant, the run that makes it, and the workers' wake-up.
 
-    `tenant_id` is the name unless it is given. What was deleted, or failed and was cleaned up, may be made again.
-    Raises EnvironmentExists, UnusableTenantId, UnknownDriver, StepRefused (a parameter), ValidationError (a name).
+    It belongs to `owner`, or to a new organisation called `name`. `tenant_id` is the name unless it is given. What was
+    deleted, or failed and was cleaned up, may be made again by its own organisation.
+    Raises EnvironmentExists, EnvironmentNameTaken, UnusableTenantId, UnknownDriver, StepRefused (a parameter),
+    ValidationError (a name).
     """
-    environment = _placed(tenant_id or name, organisation=name)
+    environment = _placed(tenant_id or name, owner=owner, organisation=name)
+    _require_free_name(environment, environment_name)
     environment.name, environment.kind, environment.state = environment_name, kind, State.PROVISIONING
     environment.driver, environment.parameters = driver, checked_parameters(driver_named(driver), parameters or {})
     environment.clean_fields()
@@ -75,23 +94,63 @@ def provision_environment(
         "roles": list(BOOTSTRAP_ROLES),
     }
     run = Provisioning(environment=environment, kind=Provisioning.Kind.CREATE, input={"client": client})
-    _start(run, ProvisioningStep.State.PENDING, wake, clock)
+    _start(run, StepState.PENDING, wake, clock)
+    wanted = {"name": environment_name, "kind": str(kind), "driver": driver, "client": client_id}
+    _record(doer, "ordered", environment, after={"state": environment.state, **wanted})
     return Order(run=run, client_id=client_id, client_secret=secret)
 
 
 @transaction.atomic
 def delete_environment(
-    environment: Environment, *, wake: Wake = lambda: None, clock: Clock = system_clock
+    doer: Doer, environment: Environment, *, wake: Wake = lambda: None, clock: Clock = system_clock
 ) -> Provisioning:
     """Close the environment at once, and write the run that removes all it has. Raises EnvironmentNotReady."""
-    environment = Environment.objects.select_for_update().get(pk=environment.pk)
+    environment = Environment.objects.select_for_update().select_related("organisation").get(pk=environment.pk)
     if environment.state != State.READY:
         raise EnvironmentNotReady(environment.state)
     environment.state = State.DELETING
     environment.save(update_fields=["state", "updated_at"])
-    run = Provisioning(environment=environment, kind=Provisioning.Kind.DELETE, state=Provisioning.State.UNDOING)
-    _start(run, ProvisioningStep.State.DONE, wake, clock)
+    run = Provisioning(environment=environment, kind=Provisioning.Kind.DELETE, state=RunState.UNDOING)
+    _start(run, StepState.DONE, wake, clock)
+    _record(doer, "deletion ordered", environment, before={"state": State.READY}, after={"state": State.DELETING})
     return run
+
+
+@transaction.atomic
+def retry_run(doer: Doer, run: Provisioning, *, wake: Wake = lambda: None, clock: Clock = system_clock) -> Provisioning:
+    """Have a run that waits after a failure go on at once, or begin one that failed again; returns the run that goes.
+
+    The step that failed has all its attempts again. A run begun again makes the client whose secret was shown first.
+    Raises RunNotRetryable.
+    """
+    run = _locked(run)
+    if run.finished_at is None:
+        run.not_before = clock()
+        run.save(update_fields=["not_before"])
+        ProvisioningStep.objects.filter(run=run, state=StepState.FAILED).update(attempts=0)
+        _send(run, wake)
+    else:
+        run = _begun_again(run, wake, clock)
+    _record(doer, "run retried", run.environment, after={"run": str(run.pk), "state": run.state})
+    return run
+
+
+@transaction.atomic
+def cancel_run(doer: Doer, run: Provisioning, *, wake: Wake = lambda: None, clock: Clock = system_clock) -> None:
+    """Turn a run that makes an environment back: what it has done is undone.
+
+    What a worker does just now counts no more; undoing begins when its lease has ended. Raises RunNotCancellable.
+    """
+    run = _locked(run)
+    before = run.state
+    if run.finished_at is not None or before not in {RunState.QUEUED, RunState.RUNNING}:
+        raise RunNotCancellable(before)
+    run.state, run.error, run.claim = RunState.UNDOING, f"cancelled by {doer.name}", None
+    run.not_before = max(clock(), run.lease_until or clock())
+    run.save(update_fields=["state", "error", "claim", "not_before"])
+    ProvisioningStep.objects.filter(run=run).update(attempts=0)
+    _send(run, wake)
+    _record(doer, "run cancelled", run.environment, before={"state": before}, after={"state": run.state})
 
 
 def environments_called(text: str) -> Sequence[Environment]:
@@ -101,16 +160,41 @@ def environments_called(text: str) -> Sequence[Environment]:
     return exact or list(standing.filter(organisation__name=text))
 
 
-def _placed(tenant_id: str, *, organisation: str) -> Environment:
+def _placed(tenant_id: str, *, owner: Organisation | None, organisation: str) -> Environment:
     """The row of a tenant id: a new one, or that of an environment that is gone."""
     schema = schema_name_of(tenant_id)
     known = Environment.objects.select_for_update().filter(schema_name=schema).first()
     if known is None:
-        owner = Organisation.objects.create(name=organisation)
+        owner = owner or Organisation.objects.create(name=organisation)
         return Environment.of_tenant(tenant_id, organisation=owner)
-    if known.state not in {State.FAILED, State.DELETED}:
+    is_anothers = owner is not None and known.organisation != owner
+    if is_anothers or known.state not in {State.FAILED, State.DELETED}:
         raise EnvironmentExists(known.state)
     return known
+
+
+def _require_free_name(environment: Environment, name: str) -> None:
+    others = Environment.objects.filter(organisation=environment.organisation, name=name).exclude(pk=environment.pk)
+    if others.exclude(state=State.DELETED).exists():
+        raise EnvironmentNameTaken(name)
+
+
+def _locked(run: Provisioning) -> Provisioning:
+    """The run's row, which no worker changes until the transaction ends."""
+    rows = Provisioning.objects.select_for_update(of=("self",)).select_related("environment__organisation")
+    return rows.get(pk=run.pk)
+
+
+def _begun_again(failed: Provisioning, wake: Wake, clock: Clock) -> Provisioning:
+    environment = failed.environment
+    is_last = not Provisioning.objects.filter(environment=environment, created_at__gt=failed.created_at).exists()
+    if failed.state != RunState.FAILED or environment.state != State.FAILED or not is_last:
+        raise RunNotRetryable(failed.state)
+    environment.state = State.PROVISIONING
+    environment.save(update_fields=["state", "updated_at"])
+    run = Provisioning(environment=environment, kind=failed.kind, input=failed.input)
+    _start(run, StepState.PENDING, wake, clock)
+    return run
 
 
 def _start(run: Provisioning, state: ProvisioningStep.State, wake: Wake, clock: Clock) -> None:
@@ -120,5 +204,20 @@ def _start(run: Provisioning, state: ProvisioningStep.State, wake: Wake, clock: 
     ProvisioningStep.objects.bulk_create(
         ProvisioningStep(run=run, position=position, name=step.name, state=state) for position, step in enumerate(steps)
     )
+    _send(run, wake)
+
+
+def _send(run: Provisioning, wake: Wake) -> None:
     Outbox.objects.create(topic=PROVISIONING, payload=str(run.pk))
     transaction.on_commit(wake)
+
+
+def _record(
+    doer: Doer,
+    action: str,
+    environment: Environment,
+    *,
+    before: Mapping[str, Json] | None = None,
+    after: Mapping[str, Json] | None = None,
+) -> None:
+    record(doer, action, ("environment", str(environment.pk)), owner=environment, before=before, after=after)

@@ -23,11 +23,13 @@ class Command(BaseCommand):
         create.add_argument("name", help="name of the organisation")
         create.add_argument("--id", dest="tenant_id", help="`caas_org_id` of its tokens (default: the name)")
         create.add_argument("--wait", action="store_true", help="show each step until the tenant is ready")
+        create.add_argument("--reason", default="", help="why, for the audit log")
         actions.add_parser("list", help="all tenants and their states")
         delete = actions.add_parser("delete", help="remove a tenant with all its data")
         delete.add_argument("name", help="tenant id, or the organisation's name where it has one tenant")
         delete.add_argument("--yes", action="store_true", help="do not ask")
         delete.add_argument("--wait", action="store_true", help="show each step until it is gone")
+        delete.add_argument("--reason", default="", help="why, for the audit log")
 
     def handle(self, *args: Any, action: str, **options: Any) -> None:
         try:
@@ -42,9 +44,11 @@ class Command(BaseCommand):
             raise CommandError(f"The tenant's environment is {error}.") from None
 
     def _act(self, action: str, options: dict[str, Any]) -> None:
-        if action == "create":
-            cli.create(options["name"], tenant_id=options["tenant_id"], wait=options["wait"], say=self.stdout.write)
-        elif action == "list":
+        if action == "list":
             cli.show(self.stdout.write)
+            return
+        doer, name, wait = cli.terminal(options["reason"]), options["name"], options["wait"]
+        if action == "create":
+            cli.create(doer, name, tenant_id=options["tenant_id"], wait=wait, say=self.stdout.write)
         else:
-            cli.delete(options["name"], wait=options["wait"], is_sure=options["yes"], say=self.stdout.write)
+            cli.delete(doer, name, wait=wait, is_sure=options["yes"], say=self.stdout.write)

@@ -13,12 +13,13 @@ from cyoda.schemas import PostgresSchemas
 from tenants.models import Client, Environment, Organisation
 from tenants.provisioning.local import LocalDriver
 from tenants.provisioning.saga import Progress, Saga
+from tenants.services.audit import PLATFORM
 from tenants.services.provisioning import Order, provision_environment
 
 
 @pytest.fixture
 def order(database: str) -> Order:
-    order = provision_environment("Acme & Söhne", tenant_id="a b/ü")
+    order = provision_environment(PLATFORM, "Acme & Söhne", tenant_id="a b/ü")
     saga = Saga(driver_of=lambda _: LocalDriver(PostgresSchemas()))
     while saga.advance(order.run.pk) is Progress.MORE:
         pass

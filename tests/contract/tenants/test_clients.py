@@ -11,6 +11,7 @@ from tenants.identity.secrets import SecretProof
 from tenants.models import Client, Environment, Organisation
 from tenants.provisioning.local import LocalDriver
 from tenants.provisioning.saga import Progress, Saga
+from tenants.services.audit import PLATFORM
 from tenants.services.clients import KEPT_SECONDS, StoredClients
 from tenants.services.off_loop import OrmThread
 from tenants.services.organisations import suspend_organisations
@@ -34,7 +35,7 @@ async def clients(database: str, now: Clock) -> AsyncIterator[StoredClients]:
 
 @off_loop
 def provisioned(name: str) -> Order:
-    order = provision_environment(name)
+    order = provision_environment(PLATFORM, name)
     saga = Saga(driver_of=lambda _: LocalDriver(PostgresSchemas()))
     while saga.advance(order.run.pk) is Progress.MORE:
         pass
@@ -62,7 +63,7 @@ async def test_a_client_is_refused_within_a_second_of_what_closes_its_tenant(
     @off_loop
     def close() -> None:
         if what == "suspended":
-            suspend_organisations(Organisation.objects.all())
+            suspend_organisations(PLATFORM, Organisation.objects.all())
         elif what == "deleting":
             Environment.objects.update(state="deleting")
         else:

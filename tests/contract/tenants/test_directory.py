@@ -17,6 +17,7 @@ from cyoda.principal import Actor
 from cyoda.stores import NodeStores
 from tenants.models import Environment, Organisation
 from tenants.naming import schema_name_of
+from tenants.services.audit import PLATFORM
 from tenants.services.directory import StoredTenants
 from tenants.services.off_loop import OrmThread
 from tenants.services.organisations import activate_organisations, suspend_organisations
@@ -173,12 +174,12 @@ async def test_what_can_be_no_tenant_is_refused(new_node: NewNode, tenant: str) 
 async def test_a_suspended_tenant_is_refused_on_every_node_until_it_is_active(new_node: NewNode) -> None:
     seen, fresh = await new_node(), await new_node()
     await seen.tenants.schema_of("a")
-    await off_loop(lambda: suspend_organisations(Organisation.objects.all()))()
+    await off_loop(lambda: suspend_organisations(PLATFORM, Organisation.objects.all()))()
     await seen.tenants.refresh()
     for node in (seen, fresh):
         with pytest.raises(Forbidden):
             await node.tenants.schema_of("a")
-    await off_loop(lambda: activate_organisations(Organisation.objects.all()))()
+    await off_loop(lambda: activate_organisations(PLATFORM, Organisation.objects.all()))()
     for node in (seen, fresh):
         await node.tenants.refresh()
         assert await node.tenants.schema_of("a")
@@ -188,7 +189,7 @@ async def test_a_running_node_hears_of_a_suspension_by_itself(new_node: NewNode)
     node = await new_node()
     await node.tenants.schema_of("a")
     async with node.tenants, asyncio.timeout(10):
-        await off_loop(lambda: suspend_organisations(Organisation.objects.all()))()
+        await off_loop(lambda: suspend_organisations(PLATFORM, Organisation.objects.all()))()
         while True:
             try:
                 await node.tenants.schema_of("a")
@@ -210,7 +211,7 @@ async def test_an_environment_that_is_not_ready_is_refused_and_not_made_by_itsel
     new_node: NewNode, state: str, refusal: type[Exception]
 ) -> None:
     node = await new_node()
-    await off_loop(provision_environment)("a")
+    await off_loop(provision_environment)(PLATFORM, "a")
     await off_loop(Environment.objects.update)(state=state)
     with pytest.raises(refusal):
         await node.tenants.schema_of("a")

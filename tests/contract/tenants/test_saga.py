@@ -13,6 +13,7 @@ from tenants.models import Client, Environment, Outbox, Provisioning, Provisioni
 from tenants.provisioning.base import Driver, StepRefused
 from tenants.provisioning.local import LocalDriver
 from tenants.provisioning.saga import CLAIM_LEASE, Progress, Saga, pause_after
+from tenants.services.audit import PLATFORM
 from tenants.services.outbox import SENT_AGAIN_AFTER, drain_outbox
 from tenants.services.provisioning import (
     EnvironmentExists,
@@ -34,7 +35,7 @@ def clock() -> ManualClock:
 
 
 def ordered(clock: ManualClock, name: str = "Acme", **values: object) -> Order:
-    return provision_environment(name, clock=clock, **values)  # type: ignore[arg-type]
+    return provision_environment(PLATFORM, name, clock=clock, **values)  # type: ignore[arg-type]
 
 
 def saga(clock: ManualClock, driver: Driver | None = None) -> Saga:
@@ -59,7 +60,7 @@ def states(run: Provisioning) -> list[str]:
 
 def test_an_order_writes_environment_run_steps_and_wake_up_and_makes_nothing_yet(clock: ManualClock) -> None:
     woken: list[bool] = []
-    order = provision_environment("Acme", tenant_id="a b/ü", clock=clock, wake=lambda: woken.append(True))
+    order = provision_environment(PLATFORM, "Acme", tenant_id="a b/ü", clock=clock, wake=lambda: woken.append(True))
     environment = Environment.objects.get(tenant_id="a b/ü")
     assert (environment.state, environment.organisation.name) == ("provisioning", "Acme")
     assert list(order.run.steps.values_list("name", flat=True)) == list(STEPS)
@@ -158,9 +159,9 @@ def test_a_tenant_that_stands_or_is_being_made_is_not_made_twice(clock: ManualCl
 def test_deleting_closes_first_and_leaves_no_schema_and_no_credential(clock: ManualClock) -> None:
     order = ordered(clock)
     with pytest.raises(EnvironmentNotReady):
-        delete_environment(order.run.environment, clock=clock)
+        delete_environment(PLATFORM, order.run.environment, clock=clock)
     finish(saga(clock), order.run, clock)
-    run = delete_environment(Environment.objects.get(), clock=clock)
+    run = delete_environment(PLATFORM, Environment.objects.get(), clock=clock)
     assert Environment.objects.get().state == "deleting"
     finish(saga(clock), run, clock)
     assert (run.state, Environment.objects.get().state, states(run)) == ("succeeded", "deleted", ["undone"] * 4)

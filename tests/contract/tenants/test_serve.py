@@ -191,8 +191,9 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "cyoda.settings"
 import django
 django.setup()
 from tenants.provisioning.saga import Progress, Saga
+from tenants.services.audit import PLATFORM
 from tenants.services.provisioning import provision_environment
-order = provision_environment("Acme")
+order = provision_environment(PLATFORM, "Acme")
 while Saga().advance(order.run.pk) is Progress.MORE:
     pass
 print(order.client_id, order.client_secret)

@@ -16,6 +16,7 @@ import redis
 
 from tenants.models import Environment, Provisioning
 from tenants.provisioning.saga import CLAIM_LEASE
+from tenants.services.audit import PLATFORM
 from tenants.services.provisioning import Order, delete_environment, provision_environment
 from tests.contract.tenants.conftest import EVERYTHING, NOTHING, traces_of
 from tests.contract.tenants.drivers import STEPS
@@ -108,14 +109,14 @@ def test_a_worker_killed_at_any_step_of_making_undoing_or_deleting_is_replaced_b
     order: Order | None = None
     for step in STEPS:
         workers.halting_at(step)
-        order = provision_environment("Acme")
+        order = provision_environment(PLATFORM, "Acme")
         environment = through(workers, order.run)
         assert (step, order.run.state, environment.state) == (step, "succeeded", "ready")
         assert traces_of(environment) == EVERYTHING
         assert order.run.steps.get(name=step).attempts == 2
 
         workers.halting_at(f"undo {step}" if step != "create tables" else "undo create schema")
-        run = delete_environment(environment)
+        run = delete_environment(PLATFORM, environment)
         environment = through(workers, run)
         assert (step, run.state, environment.state) == (step, "succeeded", "deleted")
         assert traces_of(environment) == NOTHING
@@ -123,7 +124,7 @@ def test_a_worker_killed_at_any_step_of_making_undoing_or_deleting_is_replaced_b
 
 def test_a_worker_killed_while_it_undoes_a_failure_is_replaced_and_nothing_is_left(workers: Workers) -> None:
     workers.halting_at("undo create bootstrap client", refuse="mark ready")
-    order = provision_environment("Acme")
+    order = provision_environment(PLATFORM, "Acme")
     environment = through(workers, order.run)
     assert (order.run.state, environment.state) == ("failed", "failed")
     assert order.run.error == "mark ready: as the test wants it"
@@ -132,7 +133,7 @@ def test_a_worker_killed_while_it_undoes_a_failure_is_replaced_and_nothing_is_le
 
 def test_a_broker_that_lost_everything_loses_no_run(workers: Workers, valkey_url: str) -> None:
     workers.halting_at("create tables")
-    order = provision_environment("Acme")
+    order = provision_environment(PLATFORM, "Acme")
     workers.start()
     workers.kill_when_halted()
     redis.Redis.from_url(valkey_url).flushall()
