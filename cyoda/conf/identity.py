@@ -44,6 +44,12 @@ class Iam:
     m2m_admin_role_enabled: bool = setting(
         "CYODA_IAM_M2M_ADMIN_ROLE_ENABLED", kind.boolean, False, "Technical users may be given the admin role."
     )
+    platform_tenant: str | None = setting(
+        "CYODA_IAM_PLATFORM_TENANT",
+        optional(kind.text),
+        None,
+        "If set, only admins of this tenant manage signing keys, log level and trace sampler; unset: admins of any.",
+    )
     encryption_keys: tuple[str, ...] = setting(
         "CYODA_ENCRYPTION_KEY",
         kind.listed(),

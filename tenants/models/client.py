@@ -11,7 +11,8 @@ class Client(models.Model):
     """Obtains tokens with its id and a secret that is shown once; only a hash of the secret is kept.
 
     After a rotation with an overlap the secret before it works until `previous_secret_until`. `last_used_at` is
-    written at most once a minute.
+    written at most once a minute. `is_configured` marks the bootstrap client, which every start of a node makes as
+    the settings say.
     """
 
     id = models.CharField(max_length=100, primary_key=True)
@@ -24,6 +25,7 @@ class Client(models.Model):
     roles = models.JSONField(default=list)
     expires_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    is_configured = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -13,9 +13,11 @@ class Audience(models.TextChoices):
 
 
 class SigningKey(models.Model):
-    """A key pair of the whole installation. `private_key` is encrypted, and null where the configuration holds it.
+    """A key pair of the whole installation. `private_key` is encrypted.
 
-    The configured pair has a row once its state was changed; `deleted_at` keeps it deleted over restarts.
+    The configured pair has a row from the first start on: there `private_key` is null, because the configuration holds
+    it; `valid_to` is null while nobody has set it, which means the default validity from each start of a node;
+    `deleted_at` keeps it deleted over restarts.
     """
 
     kid = models.CharField(max_length=64, primary_key=True)
