@@ -17,6 +17,7 @@ from cyoda.http.problem import Problems
 from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, Send
 from cyoda.http.response import JSON, Response
 from cyoda.http.router import ANY_METHOD, Match, Route, Router, path_segments
+from cyoda.permissions import require
 
 AsgiApp = Callable[[Scope, Receive, Send], Any]
 Observe = Callable[[str, str, int, float], None]
@@ -96,6 +97,8 @@ class HttpApp:
                 if refusal is not None:
                     raise refusal
                 return template, _no_route(match)
+            if route.action is not None:
+                require(request.principal, route.action)
             return template, await route.handler(request)
         except CyodaError as error:
             return template, self._problems.refusal(error, path)

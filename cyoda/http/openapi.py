@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from cyoda import __version__
-from cyoda.errors import BadRequest, CyodaError, ServerError, Unauthorized
+from cyoda.errors import BadRequest, CyodaError, Forbidden, ServerError, Unauthorized
 from cyoda.http.operation import Operation, Parameter
 from cyoda.http.problem import PROBLEM, TITLES
 from cyoda.http.router import Route
@@ -161,6 +161,8 @@ class _Members:
         errors: tuple[type[CyodaError], ...] = (*operation.errors, BadRequest, ServerError)
         if not self._route.public:
             errors = (*errors, Unauthorized)
+        if self._route.action is not None:
+            errors = (*errors, Forbidden)
         problem = {PROBLEM.decode(): {"schema": self._schemas.of(Problem)}}
         for status in sorted({error.status for error in errors}):
             codes = sorted({_shown(error) for error in errors if error.status == status})

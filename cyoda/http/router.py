@@ -15,6 +15,7 @@ from cyoda.errors import BadRequest
 from cyoda.http.operation import Operation
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
+from cyoda.permissions import Action
 
 Handler = Callable[[ApiRequest], Awaitable[Response]]
 
@@ -25,7 +26,8 @@ ANY_METHOD = "*"
 class Route:
     """One row of a route table; `template` is a path such as `/entity/{entityId}`, below the context path.
 
-    A public route is answered without authentication; `operation` is what the OpenAPI document says of it.
+    A public route is answered without authentication; `operation` is what the OpenAPI document says of it. `action`
+    is what the caller's roles must permit; None asks nothing of them, or the handler asks by itself.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Route:
     handler: Handler
     public: bool = False
     operation: Operation | None = None
+    action: Action | None = None
 
     @cached_property
     def segments(self) -> tuple[str, ...]:

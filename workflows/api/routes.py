@@ -15,6 +15,7 @@ from cyoda.http.operation import Operation, header, operation_of
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Handler, Route
+from cyoda.permissions import Action
 from workflows.api import (
     audit,
     entities,
@@ -35,66 +36,68 @@ from workflows.services.transaction import Join
 Endpoint = Callable[[ApiRequest, Platform], Awaitable[Response]]
 JoiningEndpoint = Callable[[ApiRequest, Platform, Join | None], Awaitable[Response]]
 
-_PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/model/", models.list_models),
-    ("POST", "/model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}", models.import_model),
-    ("GET", "/model/export/{converter}/{entityName}/{modelVersion}", models.export_model),
-    ("POST", "/model/validate/{entityName}/{modelVersion}", models.validate_document),
-    ("PUT", "/model/{entityName}/{modelVersion}/lock", models.lock_model),
-    ("PUT", "/model/{entityName}/{modelVersion}/unlock", models.unlock_model),
-    ("POST", "/model/{entityName}/{modelVersion}/changeLevel/{changeLevel}", models.set_change_level),
-    ("PUT", "/model/{entityName}/{modelVersion}/unique-keys", models.set_unique_keys),
-    ("PUT", "/model/{entityName}/{modelVersion}/indexes", models.set_indexes),
-    ("GET", "/model/{entityName}/{modelVersion}/indexes", models.list_indexes),
-    ("DELETE", "/model/{entityName}/{modelVersion}", models.delete_model),
-    ("POST", "/model/{entityName}/{modelVersion}/workflow/import", workflows.import_workflows),
-    ("GET", "/model/{entityName}/{modelVersion}/workflow/export", workflows.export_workflows),
-    ("POST", "/model/{entityName}/{modelVersion}/workflow/simulate", explaining.simulate_workflow),
-    ("GET", "/entity/{entityId}/changes", entity_reads.list_changes),
-    ("GET", "/entity/{entityId}/why", explaining.explain_entity),
-    ("GET", "/entity/{entityId}/transitions", entity_reads.list_transitions),
-    ("GET", "/platform-api/entity/fetch/transitions", entity_reads.fetch_transitions),
-    ("GET", "/entity/stats", statistics.count_entities),
-    ("GET", "/entity/stats/states", statistics.count_states),
-    ("GET", "/entity/stats/{entityName}/{modelVersion}", statistics.count_entities_of),
-    ("GET", "/entity/stats/states/{entityName}/{modelVersion}", statistics.count_states_of),
-    ("POST", "/message/new/{subject}", messages.create_message),
-    ("GET", "/message/{messageId}", messages.get_message),
-    ("DELETE", "/message/{messageId}", messages.delete_message),
-    ("DELETE", "/message", messages.delete_messages),
-    ("POST", "/search/async/{entityName}/{modelVersion}", search_jobs.submit_search),
-    ("GET", "/search/async/{jobId}/status", search_jobs.search_status),
-    ("GET", "/search/async/{jobId}", search_jobs.search_results),
-    ("PUT", "/search/async/{jobId}/cancel", search_jobs.cancel_search),
-    ("GET", "/audit/entity/{entityId}", audit.search_audit),
-    ("GET", "/audit/entity/{entityId}/workflow/{transactionId}/finished", audit.finished_event),
+READ, WRITE, CONFIGURE = Action.READ, Action.WRITE, Action.CONFIGURE
+
+_PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
+    ("GET", "/model/", READ, models.list_models),
+    ("POST", "/model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}", CONFIGURE, models.import_model),
+    ("GET", "/model/export/{converter}/{entityName}/{modelVersion}", READ, models.export_model),
+    ("POST", "/model/validate/{entityName}/{modelVersion}", READ, models.validate_document),
+    ("PUT", "/model/{entityName}/{modelVersion}/lock", CONFIGURE, models.lock_model),
+    ("PUT", "/model/{entityName}/{modelVersion}/unlock", CONFIGURE, models.unlock_model),
+    ("POST", "/model/{entityName}/{modelVersion}/changeLevel/{changeLevel}", CONFIGURE, models.set_change_level),
+    ("PUT", "/model/{entityName}/{modelVersion}/unique-keys", CONFIGURE, models.set_unique_keys),
+    ("PUT", "/model/{entityName}/{modelVersion}/indexes", CONFIGURE, models.set_indexes),
+    ("GET", "/model/{entityName}/{modelVersion}/indexes", READ, models.list_indexes),
+    ("DELETE", "/model/{entityName}/{modelVersion}", CONFIGURE, models.delete_model),
+    ("POST", "/model/{entityName}/{modelVersion}/workflow/import", CONFIGURE, workflows.import_workflows),
+    ("GET", "/model/{entityName}/{modelVersion}/workflow/export", READ, workflows.export_workflows),
+    ("POST", "/model/{entityName}/{modelVersion}/workflow/simulate", READ, explaining.simulate_workflow),
+    ("GET", "/entity/{entityId}/changes", READ, entity_reads.list_changes),
+    ("GET", "/entity/{entityId}/why", READ, explaining.explain_entity),
+    ("GET", "/entity/{entityId}/transitions", READ, entity_reads.list_transitions),
+    ("GET", "/platform-api/entity/fetch/transitions", READ, entity_reads.fetch_transitions),
+    ("GET", "/entity/stats", READ, statistics.count_entities),
+    ("GET", "/entity/stats/states", READ, statistics.count_states),
+    ("GET", "/entity/stats/{entityName}/{modelVersion}", READ, statistics.count_entities_of),
+    ("GET", "/entity/stats/states/{entityName}/{modelVersion}", READ, statistics.count_states_of),
+    ("POST", "/message/new/{subject}", WRITE, messages.create_message),
+    ("GET", "/message/{messageId}", READ, messages.get_message),
+    ("DELETE", "/message/{messageId}", WRITE, messages.delete_message),
+    ("DELETE", "/message", WRITE, messages.delete_messages),
+    ("POST", "/search/async/{entityName}/{modelVersion}", READ, search_jobs.submit_search),
+    ("GET", "/search/async/{jobId}/status", READ, search_jobs.search_status),
+    ("GET", "/search/async/{jobId}", READ, search_jobs.search_results),
+    ("PUT", "/search/async/{jobId}/cancel", READ, search_jobs.cancel_search),
+    ("GET", "/audit/entity/{entityId}", READ, audit.search_audit),
+    ("GET", "/audit/entity/{entityId}/workflow/{transactionId}/finished", READ, audit.finished_event),
 )
 
-_JOINING: tuple[tuple[str, str, JoiningEndpoint], ...] = (
-    ("POST", "/entity/{format}", entities.create_collection),
-    ("PUT", "/entity/{format}", entities.update_collection),
-    ("POST", "/entity/{format}/{entityName}/{modelVersion}", entities.create_entities),
-    ("PUT", "/entity/{format}/{entityId}", entities.update_entity),
-    ("PUT", "/entity/{format}/{entityId}/{transition}", entities.update_entity),
-    ("PATCH", "/entity/{format}/{entityId}", entities.patch_entity),
-    ("PATCH", "/entity/{format}/{entityId}/{transition}", entities.patch_entity),
-    ("DELETE", "/entity/{entityId}", entities.delete_entity),
-    ("DELETE", "/entity/{entityName}/{modelVersion}", entities.delete_entities),
-    ("GET", "/entity/{entityId}", entity_reads.get_entity),
-    ("GET", "/entity/{entityName}/{modelVersion}", entity_reads.list_entities),
-    ("POST", "/entity/stats/{entityName}/{modelVersion}/query", grouped_statistics.query_statistics),
-    ("POST", "/search/direct/{entityName}/{modelVersion}", search.search),
+_JOINING: tuple[tuple[str, str, Action, JoiningEndpoint], ...] = (
+    ("POST", "/entity/{format}", WRITE, entities.create_collection),
+    ("PUT", "/entity/{format}", WRITE, entities.update_collection),
+    ("POST", "/entity/{format}/{entityName}/{modelVersion}", WRITE, entities.create_entities),
+    ("PUT", "/entity/{format}/{entityId}", WRITE, entities.update_entity),
+    ("PUT", "/entity/{format}/{entityId}/{transition}", WRITE, entities.update_entity),
+    ("PATCH", "/entity/{format}/{entityId}", WRITE, entities.patch_entity),
+    ("PATCH", "/entity/{format}/{entityId}/{transition}", WRITE, entities.patch_entity),
+    ("DELETE", "/entity/{entityId}", WRITE, entities.delete_entity),
+    ("DELETE", "/entity/{entityName}/{modelVersion}", WRITE, entities.delete_entities),
+    ("GET", "/entity/{entityId}", READ, entity_reads.get_entity),
+    ("GET", "/entity/{entityName}/{modelVersion}", READ, entity_reads.list_entities),
+    ("POST", "/entity/stats/{entityName}/{modelVersion}/query", READ, grouped_statistics.query_statistics),
+    ("POST", "/search/direct/{entityName}/{modelVersion}", READ, search.search),
 )
 
-_LEGACY: tuple[tuple[str, str, JoiningEndpoint], ...] = (
-    ("POST", "/search/{entityName}/{modelVersion}", legacy.search_array),
-    ("PUT", "/platform-api/entity/transition", legacy.fire_transition),
+_LEGACY: tuple[tuple[str, str, Action, JoiningEndpoint], ...] = (
+    ("POST", "/search/{entityName}/{modelVersion}", READ, legacy.search_array),
+    ("PUT", "/platform-api/entity/transition", WRITE, legacy.fire_transition),
 )
 
-_LEGACY_PLAIN: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/search/snapshot/{jobId}/status", search_jobs.snapshot_status),
-    ("GET", "/search/snapshot/{jobId}", search_jobs.snapshot_results),
-    ("PUT", "/search/snapshot/{jobId}/cancel", search_jobs.cancel_snapshot),
+_LEGACY_PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
+    ("GET", "/search/snapshot/{jobId}/status", READ, search_jobs.snapshot_status),
+    ("GET", "/search/snapshot/{jobId}", READ, search_jobs.snapshot_results),
+    ("PUT", "/search/snapshot/{jobId}/cancel", READ, search_jobs.cancel_snapshot),
 )
 _LEGACY_SUBMIT = "/search/snapshot/{entityName}/{modelVersion}"
 
@@ -106,10 +109,10 @@ def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> lis
     """Every route of the data plane, bound to a node's platform; `legacy_aliases` adds the paths of older clients."""
     return [
         *(
-            Route(method, template, _plain(endpoint, platform), operation=operation_of(endpoint))
-            for method, template, endpoint in (*_PLAIN, *(_LEGACY_PLAIN if legacy_aliases else ()))
+            Route(method, template, _plain(endpoint, platform), operation=operation_of(endpoint), action=action)
+            for method, template, action, endpoint in (*_PLAIN, *(_LEGACY_PLAIN if legacy_aliases else ()))
         ),
-        Route("GET", "/model", _plain(models.list_models, platform)),
+        Route("GET", "/model", _plain(models.list_models, platform), action=READ),
         Route(
             "GET",
             "/help/workflows/schema-version/versions",
@@ -117,10 +120,14 @@ def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> lis
             public=True,
             operation=operation_of(workflows.schema_versions),
         ),
-        *([Route("POST", _LEGACY_SUBMIT, _plain(search_jobs.submit_search, platform))] if legacy_aliases else ()),
         *(
-            Route(method, template, _joining(endpoint, platform), operation=_joining_operation(endpoint))
-            for method, template, endpoint in (*_JOINING, *(_LEGACY if legacy_aliases else ()))
+            [Route("POST", _LEGACY_SUBMIT, _plain(search_jobs.submit_search, platform), action=READ)]
+            if legacy_aliases
+            else ()
+        ),
+        *(
+            Route(method, template, _joining(endpoint, platform), operation=_joining_operation(endpoint), action=action)
+            for method, template, action, endpoint in (*_JOINING, *(_LEGACY if legacy_aliases else ()))
         ),
     ]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from cyoda.errors import CyodaError
+from cyoda.permissions import Action
 from workflows.grpc.entities import NOT_TRANSACTED, ChangedEntity, NewEntity, chunked, replace
 from workflows.grpc.payloads import DataFormat, ModelSpec, document_text
 from workflows.grpc.replies import InvalidPayload
@@ -79,13 +80,14 @@ def _require_items(items: list[NewEntity] | list[ChangedEntity]) -> None:
 
 ROUTES = {
     "EntityCreateCollectionRequest": Frames(
-        reply="EntityTransactionResponse", handle=create, placeholder=NOT_TRANSACTED
+        reply="EntityTransactionResponse", action=Action.WRITE, handle=create, placeholder=NOT_TRANSACTED
     ),
     "EntityUpdateCollectionRequest": Frames(
-        reply="EntityTransactionResponse", handle=update, placeholder=NOT_TRANSACTED
+        reply="EntityTransactionResponse", action=Action.WRITE, handle=update, placeholder=NOT_TRANSACTED
     ),
     "EntityDeleteAllRequest": Frames(
         reply="EntityDeleteAllResponse",
+        action=Action.WRITE,
         handle=delete_all,
         placeholder=always({"entityIds": [], "modelId": "", "numDeleted": 0}),
     ),

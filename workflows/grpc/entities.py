@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from cyoda.errors import CyodaError, EntityNotFound, PreconditionRequired, ServerError
+from cyoda.permissions import Action
 from workflows.grpc.payloads import (
     NIL_ID,
     NO_MODEL,
@@ -188,7 +189,13 @@ NOT_TRANSACTED = always({"transactionInfo": {"entityIds": []}})
 
 
 def _transaction(handle: Handle) -> Unary:
-    return Unary(reply="EntityTransactionResponse", handle=handle, placeholder=NOT_TRANSACTED, names_request=True)
+    return Unary(
+        reply="EntityTransactionResponse",
+        action=Action.WRITE,
+        handle=handle,
+        placeholder=NOT_TRANSACTED,
+        names_request=True,
+    )
 
 
 ROUTES = {
@@ -196,7 +203,9 @@ ROUTES = {
     "EntityUpdateRequest": _transaction(update),
     "EntityPatchRequest": _transaction(patch),
     "EntityDeleteRequest": Unary(
-        reply="EntityDeleteResponse", handle=delete, placeholder=_not_deleted, names_request=True
+        reply="EntityDeleteResponse", action=Action.WRITE, handle=delete, placeholder=_not_deleted, names_request=True
     ),
-    "EntityTransitionRequest": Unary(reply="EntityTransitionResponse", handle=transition, placeholder=always(NOTHING)),
+    "EntityTransitionRequest": Unary(
+        reply="EntityTransitionResponse", action=Action.WRITE, handle=transition, placeholder=always(NOTHING)
+    ),
 }

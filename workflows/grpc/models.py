@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from cyoda.permissions import Action
 from workflows.core.schema.model import Model
 from workflows.grpc.payloads import NIL_ID, NO_MODEL, DataFormat, ModelSpec, document_text, model_spec
 from workflows.grpc.routes import NOTHING, Answer, Call, Unary, always, payload
@@ -96,23 +97,27 @@ _NO_STATE = always({"modelId": NIL_ID, "state": ""})
 
 ROUTES = {
     "EntityModelImportRequest": Unary(
-        reply="EntityModelImportResponse", handle=import_model, placeholder=always({"modelId": NIL_ID})
+        reply="EntityModelImportResponse",
+        action=Action.CONFIGURE,
+        handle=import_model,
+        placeholder=always({"modelId": NIL_ID}),
     ),
     "EntityModelExportRequest": Unary(
         reply="EntityModelExportResponse",
+        action=Action.READ,
         handle=export_model,
         placeholder=always({"modelId": NIL_ID, "model": NO_MODEL, "payload": {}}),
     ),
     "EntityModelTransitionRequest": Unary(
-        reply="EntityModelTransitionResponse", handle=change_lock, placeholder=_NO_STATE
+        reply="EntityModelTransitionResponse", action=Action.CONFIGURE, handle=change_lock, placeholder=_NO_STATE
     ),
     "EntityModelDeleteRequest": Unary(
-        reply="EntityModelDeleteResponse", handle=delete_model, placeholder=always(NOTHING)
+        reply="EntityModelDeleteResponse", action=Action.CONFIGURE, handle=delete_model, placeholder=always(NOTHING)
     ),
     "EntityModelGetAllRequest": Unary(
-        reply="EntityModelGetAllResponse", handle=list_models, placeholder=always({"models": []})
+        reply="EntityModelGetAllResponse", action=Action.READ, handle=list_models, placeholder=always({"models": []})
     ),
     "EntityModelSetUniqueKeysRequest": Unary(
-        reply="EntityModelSetUniqueKeysResponse", handle=set_unique_keys, placeholder=_NO_STATE
+        reply="EntityModelSetUniqueKeysResponse", action=Action.CONFIGURE, handle=set_unique_keys, placeholder=_NO_STATE
     ),
 }

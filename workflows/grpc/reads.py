@@ -10,6 +10,7 @@ import msgspec
 
 from cyoda.clock import utc_text
 from cyoda.errors import BadRequest, CyodaError, InvalidFieldPath
+from cyoda.permissions import Action
 from workflows.core.entity import Version
 from workflows.core.predicates.parsing import parse_condition
 from workflows.grpc.entities import known_id
@@ -165,16 +166,28 @@ _NO_COUNT = {"modelName": "", "modelVersion": 0, "count": 0}
 _NO_CHANGE = {"changeType": "", "timeOfChange": "0001-01-01T00:00:00Z", "user": ""}
 
 ROUTES = {
-    "EntityGetRequest": Unary(reply="EntityResponse", handle=get, placeholder=NO_ENTITY, names_request=True),
+    "EntityGetRequest": Unary(
+        reply="EntityResponse", action=Action.READ, handle=get, placeholder=NO_ENTITY, names_request=True
+    ),
 }
 FRAMES = {
-    "EntityGetAllRequest": Frames(reply="EntityResponse", handle=get_all, placeholder=NO_ENTITY),
-    "EntitySearchRequest": Frames(reply="EntityResponse", handle=search_direct, placeholder=NO_ENTITY),
-    "EntityStatsGetRequest": Frames(reply="EntityStatsResponse", handle=count, placeholder=always(_NO_COUNT)),
+    "EntityGetAllRequest": Frames(reply="EntityResponse", action=Action.READ, handle=get_all, placeholder=NO_ENTITY),
+    "EntitySearchRequest": Frames(
+        reply="EntityResponse", action=Action.READ, handle=search_direct, placeholder=NO_ENTITY
+    ),
+    "EntityStatsGetRequest": Frames(
+        reply="EntityStatsResponse", action=Action.READ, handle=count, placeholder=always(_NO_COUNT)
+    ),
     "EntityStatsByStateGetRequest": Frames(
-        reply="EntityStatsByStateResponse", handle=count_by_state, placeholder=always({**_NO_COUNT, "state": ""})
+        reply="EntityStatsByStateResponse",
+        action=Action.READ,
+        handle=count_by_state,
+        placeholder=always({**_NO_COUNT, "state": ""}),
     ),
     "EntityChangesMetadataGetRequest": Frames(
-        reply="EntityChangesMetadataResponse", handle=changes, placeholder=always({"changeMeta": _NO_CHANGE})
+        reply="EntityChangesMetadataResponse",
+        action=Action.READ,
+        handle=changes,
+        placeholder=always({"changeMeta": _NO_CHANGE}),
     ),
 }

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from cyoda.permissions import Action
 from cyoda.principal import Principal
 from workflows.grpc.replies import Body, InvalidPayload
 from workflows.services.platform import Platform
@@ -46,9 +47,13 @@ Placeholder = Callable[[Call], Body]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unary:
-    """One request, one reply. `placeholder` is the failing reply's body; `names_request` adds `requestId`."""
+    """One request, one reply. `placeholder` is the failing reply's body; `names_request` adds `requestId`.
+
+    `action` is what the caller's roles must permit.
+    """
 
     reply: str
+    action: Action
     handle: Handle
     placeholder: Placeholder
     names_request: bool = False
@@ -59,6 +64,7 @@ class Frames:
     """One request, any number of replies."""
 
     reply: str
+    action: Action
     handle: Callable[[Call], AsyncIterator[Answer]]
     placeholder: Placeholder
     names_request: bool = True

@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 
 import grpc
 
+from cyoda.permissions import require
 from workflows.grpc import cloudevents, replies
 from workflows.grpc.authentication import Authenticate, Context, authenticated, metadata_value
 from workflows.grpc.cloudevents import MalformedEvent
@@ -44,6 +45,7 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Unary, event, context)
         try:
+            require(call.principal, route.action)
             call = _joined(rpc, call, context)
             return _reply(route, call, await route.handle(call))
         except InvalidPayload as error:
@@ -57,6 +59,7 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Frames, event, context)
         try:
+            require(call.principal, route.action)
             call = _joined(rpc, call, context)
             async for answer in route.handle(call):
                 yield _reply(route, call, answer)

@@ -8,6 +8,7 @@ from uuid import UUID
 import msgspec
 
 from cyoda.errors import BadRequest, SearchJobAlreadyTerminal
+from cyoda.permissions import Action
 from workflows.core.predicates.parsing import parse_condition
 from workflows.core.search_job import JobStatus
 from workflows.grpc.payloads import NIL_ID, ModelSpec, entity_id, instant
@@ -90,8 +91,10 @@ _REPLY = "EntitySnapshotSearchResponse"
 _FAILED = always({"status": {"snapshotId": NIL_ID, "status": JobStatus.FAILED}})
 
 ROUTES = {
-    "EntitySnapshotSearchRequest": Unary(reply=_REPLY, handle=submit, placeholder=_FAILED),
-    "SnapshotGetStatusRequest": Unary(reply=_REPLY, handle=status, placeholder=_FAILED),
-    "SnapshotCancelRequest": Unary(reply=_REPLY, handle=cancel, placeholder=_FAILED),
+    "EntitySnapshotSearchRequest": Unary(reply=_REPLY, action=Action.READ, handle=submit, placeholder=_FAILED),
+    "SnapshotGetStatusRequest": Unary(reply=_REPLY, action=Action.READ, handle=status, placeholder=_FAILED),
+    "SnapshotCancelRequest": Unary(reply=_REPLY, action=Action.READ, handle=cancel, placeholder=_FAILED),
 }
-FRAMES = {"SnapshotGetRequest": Frames(reply="EntityResponse", handle=results, placeholder=NO_ENTITY)}
+FRAMES = {
+    "SnapshotGetRequest": Frames(reply="EntityResponse", action=Action.READ, handle=results, placeholder=NO_ENTITY)
+}

@@ -17,7 +17,8 @@ import grpc
 import grpc.aio
 
 from cyoda.clock import Clock
-from cyoda.principal import ROLE_M2M, Principal
+from cyoda.permissions import Action, permitted
+from cyoda.principal import Principal
 from workflows.compute.events import RESPONSE_TYPES, UnreadableResponse
 from workflows.compute.members import Member, Pending, Registry
 from workflows.grpc import cloudevents, members
@@ -68,7 +69,7 @@ class Streams:
 
     async def serve(self, principal: Principal, context: Context) -> None:
         """Run one stream to its end."""
-        if not principal.has_role(ROLE_M2M):
+        if Action.COMPUTE not in permitted(principal.roles):
             await context.abort(grpc.StatusCode.PERMISSION_DENIED, "ROLE_M2M required for streaming")
         stream = MemberStream(principal, context, self._ports)
         if self._is_closing:
