@@ -19,6 +19,7 @@ from django.db import Error, connection, connections
 
 from cyoda.clock import system_clock
 from cyoda.conf import Conf, unknown_names
+from cyoda.data_plane import OnLoop, OperatorsDataPlane, serve_operators
 from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
@@ -57,6 +58,8 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = identity_service(conf, system_clock, [StoredClients(orm)])
     node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity)
+    own_loop = OnLoop(asyncio.get_running_loop())
+    serve_operators(OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members))
 
     def announce(addresses: Addresses) -> None:
         gc.collect()

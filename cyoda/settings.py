@@ -43,6 +43,7 @@ TENANT_MODEL = "tenants.Environment"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
 TENANT_SCHEMAS = "cyoda.schemas.PostgresSchemas"
 DATA_PLANE_WORKER = "cyoda.worker.worker"
+DATA_PLANE = "cyoda.data_plane.data_plane"
 PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.
