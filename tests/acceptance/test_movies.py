@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 
 from examples.movies.story import Figures, tell
@@ -19,11 +20,24 @@ from tests.nodes import CLIENT_ID, CLIENT_SECRET, ROOT, NodeProcess
 MOVIES = ROOT / "examples" / "movies"
 
 
+@pytest.fixture(scope="module", params=["memory", "postgres"])
+def store(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
+    """The settings of a node's store that is empty."""
+    if request.param == "memory":
+        yield {}
+        return
+    url = request.getfixturevalue("postgres_url")
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("CREATE DATABASE movies")
+        yield {"CYODA_DATABASE_URL": url.rpartition("/")[0] + "/movies"}
+        server.execute("DROP DATABASE movies WITH (FORCE)")
+
+
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Figures, list[str]]]:
+def told(tmp_path_factory: pytest.TempPathFactory, store: dict[str, str]) -> Iterator[tuple[Figures, list[str]]]:
     """The story's figures and what it said, with the compute node in its own process."""
     lines: list[str] = []
-    with NodeProcess(tmp_path_factory.mktemp("movies")) as node:
+    with NodeProcess(tmp_path_factory.mktemp("movies"), store) as node:
         environ = os.environ | {"CYODA_CLIENT_ID": CLIENT_ID, "CYODA_CLIENT_SECRET": CLIENT_SECRET}
         member = subprocess.Popen(
             [sys.executable, str(MOVIES / "compute_node.py"), "--api", node.api, "--grpc", node.grpc],
@@ -42,13 +56,28 @@ def films() -> list[dict[str, Any]]:
     return records
 
 
+def rating_of(film: dict[str, Any]) -> float | None:
+    """The public's, or the critics', whose hundred per cent are ten."""
+    critics = film["Rotten Tomatoes Rating"]
+    return film["IMDB Rating"] if critics is None or film["IMDB Rating"] is not None else critics / 10
+
+
 def test_every_film_is_stored_and_only_rated_ones_are_appraised(
     told: tuple[Figures, list[str]], films: list[dict[str, Any]]
 ) -> None:
     rated = sum(film["IMDB Rating"] is not None for film in films)
+    appraised = sum(rating_of(film) is not None for film in films)
     assert told[0].films == len(films) == 3201
-    assert told[0].states == {"RATED": rated, "UNRATED": len(films) - rated}
-    assert sum(told[0].verdicts.values()) == rated
+    assert told[0].states == {"RATED": rated, "ESTIMATED": appraised - rated, "UNRATED": len(films) - appraised}
+    assert sum(told[0].verdicts.values()) == appraised
+
+
+def test_films_that_only_critics_rated_come_back_by_themselves(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    expected = [film["Title"] for film in films if film["IMDB Rating"] is None and rating_of(film) is not None]
+    assert sorted(told[0].looked_again) == sorted(expected)
+    assert len(expected) == 61
 
 
 def test_genres_are_counted(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
@@ -58,7 +87,7 @@ def test_genres_are_counted(told: tuple[Figures, list[str]], films: list[dict[st
 def test_verdicts_follow_profit_and_rating(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
     expected: Counter[str] = Counter()
     for film in films:
-        rating = film["IMDB Rating"]
+        rating = rating_of(film)
         if rating is None:
             continue
         if None in (film["Worldwide Gross"], film["Production Budget"]):
@@ -98,7 +127,7 @@ def test_an_indexed_search_examines_only_what_it_finds(
 
 def profit_of(film: dict[str, Any]) -> int | None:
     """Of rated films whose gross and budget are known."""
-    if None in (film["IMDB Rating"], film["Worldwide Gross"], film["Production Budget"]):
+    if None in (rating_of(film), film["Worldwide Gross"], film["Production Budget"]):
         return None
     return film["Worldwide Gross"] - film["Production Budget"]
 
@@ -110,6 +139,21 @@ def decade_of(film: dict[str, Any]) -> str:
         return "(none)"
     year = int(found[0]) - 100 * (int(found[0]) > 2012)
     return f"{year - year % 10}s"
+
+
+def test_a_directors_record_holds_his_rated_films_each_committed_with_the_film(
+    told: tuple[Figures, list[str]], films: list[dict[str, Any]]
+) -> None:
+    figures = told[0]
+    expected = {
+        film["Title"]: profit_of(film)
+        for film in films
+        if film["Director"] == "Steven Spielberg" and film["IMDB Rating"] is not None
+    }
+    assert {entry["title"]: entry["profit"] for entry in figures.record["films"]} == expected
+    assert figures.record["profit"] == sum(profit or 0 for profit in expected.values())
+    assert figures.record_transactions == figures.credit_transactions
+    assert len(figures.record_transactions) == len(expected) == 22
 
 
 def test_profits_are_averaged_by_decade(told: tuple[Figures, list[str]], films: list[dict[str, Any]]) -> None:
