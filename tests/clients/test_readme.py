@@ -13,28 +13,29 @@ from types import ModuleType
 
 import pytest
 
+from cyoda_member.testing import Harness, MemoryApi
 from tests.clients.conftest import LiveNode, until
 from tests.nodes import CLIENT_ID, CLIENT_SECRET, ROOT
 
 README = (ROOT / "clients" / "python" / "README.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
-ORDERS, TESTS = [text for language, text in BLOCKS if language == "python"][:2]
+ORDERS, TESTS, INVOICE = [text for language, text in BLOCKS if language == "python"]
 (WORKFLOW,) = [text for language, text in BLOCKS if language == "json"]
 (COMMANDS,) = [text for language, text in BLOCKS if language == "sh"]
 SOURCE = str(ROOT / "clients" / "python" / "src")
 
 
 @pytest.fixture
-def orders() -> Iterator[None]:
+def orders() -> Iterator[ModuleType]:
     """The README's program, importable under the name that it has there."""
     module = ModuleType("orders")
     exec(compile(ORDERS, "orders.py", "exec"), module.__dict__)
     sys.modules["orders"] = module
-    yield
+    yield module
     del sys.modules["orders"]
 
 
-def test_its_tests_pass(orders: None) -> None:
+def test_its_tests_pass(orders: ModuleType) -> None:
     written: dict[str, object] = {}
     exec(compile(TESTS, "test_orders.py", "exec"), written)
     tests = [value for name, value in written.items() if name.startswith("test_")]
@@ -42,6 +43,15 @@ def test_its_tests_pass(orders: None) -> None:
     for test in tests:
         assert callable(test)
         test()
+
+
+async def test_its_invoice_is_created_inside_the_transaction(orders: ModuleType) -> None:
+    exec(compile(INVOICE, "orders.py", "exec"), orders.__dict__)
+    api = MemoryApi()
+    priced = await Harness(orders.member).processor("invoice", {"total": 5}, entity_id="o-1", api=api)
+    ((invoice_id, invoice),) = api.entities.items()
+    assert invoice.document == {"order": "o-1", "amount": 5}
+    assert priced.document == {"total": 5, "invoice": invoice_id}
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the commands use curl")
