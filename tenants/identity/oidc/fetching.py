@@ -1,0 +1,129 @@
+"""Getting a provider's documents without being led astray (contract: identity 10.2).
+
+A connection is made to an address that was judged, never to a name; redirects are answers like any other; time and size
+have limits, and what a provider says beyond them is not read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Collection, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import httpcore
+
+from cyoda.conf import Oidc
+from tenants.identity.oidc.destinations import (
+    BlockedAddress,
+    Destinations,
+    Endpoint,
+    InvalidUri,
+    LookupFailed,
+    parse_endpoint,
+)
+
+LIMIT_BYTES = 1024 * 1024
+LOOKUPS_AT_ONCE = 16
+
+
+class FetchFailed(Exception):
+    """The document was not had; the text says why, for the log."""
+
+
+class Fetcher:
+    """GETs documents. `tls` replaces the machine's certificate authorities; TLS is 1.3 in any case."""
+
+    def __init__(self, conf: Oidc, destinations: Destinations | None = None, *, tls: ssl.SSLContext | None = None):
+        self._require_https = conf.require_https
+        self._destinations = destinations or Destinations(allow_private=conf.allow_private_networks)
+        self._tls = tls or ssl.create_default_context()
+        self._tls.minimum_version = ssl.TLSVersion.TLSv1_3
+        connect, socket, pool = (
+            milliseconds / 1000
+            for milliseconds in (conf.connect_timeout_ms, conf.socket_timeout_ms, conf.connection_request_timeout_ms)
+        )
+        self._timeouts = {"connect": connect, "read": socket, "write": socket, "pool": pool}
+        self._budget_seconds = connect + socket + pool
+        # Lookups cannot be cancelled: in threads of their own, slow ones delay nothing but other lookups.
+        self._lookups = ThreadPoolExecutor(max_workers=LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
+
+    async def check(self, uri: str) -> None:
+        """Whether the URI may be fetched from now. Raises InvalidUri, LookupFailed, BlockedAddress."""
+        endpoint = parse_endpoint(uri, require_https=self._require_https)
+        try:
+            async with asyncio.timeout(self._budget_seconds):
+                await self._addresses_of(endpoint.host, endpoint.port)
+        except TimeoutError:
+            raise LookupFailed(f"DNS lookup failed for {endpoint.host}") from None
+
+    async def get(self, uri: str, *, content_types: Collection[str] | None = None) -> bytes:
+        """The body of a 200, at most LIMIT_BYTES, of one of the content types. Raises FetchFailed."""
+        try:
+            endpoint = parse_endpoint(uri, require_https=self._require_https)
+            async with asyncio.timeout(self._budget_seconds):
+                return await self._get(endpoint, content_types)
+        except (InvalidUri, LookupFailed) as error:
+            raise FetchFailed(str(error)) from None
+        except BlockedAddress as error:
+            raise FetchFailed(f"{error} has an address of a blocked range") from None
+        except (TimeoutError, httpcore.TimeoutException):
+            raise FetchFailed("timed out") from None
+        except (OSError, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            raise FetchFailed(f"{type(error).__name__}: {error}") from None
+
+    def close(self) -> None:
+        self._lookups.shutdown(wait=False, cancel_futures=True)
+
+    async def _get(self, endpoint: Endpoint, content_types: Collection[str] | None) -> bytes:
+        url = httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=endpoint.target)
+        headers = [("Host", endpoint.authority), ("Accept", "application/json"), ("Accept-Encoding", "identity")]
+        backend = _JudgedBackend(self)
+        async with (
+            httpcore.AsyncConnectionPool(self._tls, network_backend=backend, keepalive_expiry=0) as pool,
+            pool.stream("GET", url, headers=headers, extensions={"timeout": self._timeouts}) as answer,
+        ):
+            _check_head(answer.status, dict(answer.headers), content_types)
+            body = bytearray()
+            async for part in answer.aiter_stream():
+                body += part
+                if len(body) > LIMIT_BYTES:
+                    raise FetchFailed("the document is too large")
+            return bytes(body)
+
+    async def _addresses_of(self, host: str, port: int) -> Iterable[str]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._lookups, self._destinations.addresses_of, host, port)
+
+
+class _JudgedBackend(httpcore.AsyncNetworkBackend):
+    """Connects to the very addresses that were judged; TLS and the Host header still speak of the name."""
+
+    def __init__(self, fetcher: Fetcher) -> None:
+        self._fetcher = fetcher
+        self._network = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
+
+    async def connect_tcp(self, host: str, port: int, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        failure: Exception = httpcore.ConnectError(f"{host} has no address")
+        for address in await self._fetcher._addresses_of(host, port):
+            try:
+                return await self._network.connect_tcp(address, port, *arguments, **options)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = error
+        raise failure
+
+
+def _check_head(status: int, headers: Mapping[bytes, bytes], content_types: Collection[str] | None) -> None:
+    """Raises FetchFailed."""
+    if status != 200:
+        raise FetchFailed(f"status {status}")
+    named = {name.lower(): value.decode("latin-1") for name, value in headers.items()}
+    if named.get(b"content-encoding", "identity") != "identity":
+        raise FetchFailed("the document is compressed")
+    content_type = named.get(b"content-type", "").partition(";")[0].strip().lower()
+    if content_types is not None and content_type not in content_types:
+        raise FetchFailed(f"content type {content_type[:60]!r}")
+    length = named.get(b"content-length", "0")
+    if length.isdigit() and int(length) > LIMIT_BYTES:
+        raise FetchFailed("the document is too large")
