@@ -21,10 +21,11 @@ _ABSENT: Any = object()
 
 
 class Savepoint(NamedTuple):
-    """A moment in a scope's work."""
+    """A moment in a scope's work; for a later buffer it means that one's beginning."""
 
     position: int
     scope: int
+    buffer: Buffer
 
 
 class _Change:
@@ -44,7 +45,7 @@ class Buffer:
 
     __slots__ = ("_journal", "_parents", "arm", "audit", "claims", "disarm", "extensions", "scope", "versions")
 
-    def __init__(self) -> None:
+    def __init__(self, before: Buffer | None = None) -> None:
         self.versions: dict[UUID, Version] = {}
         self.claims: dict[UUID, tuple[Claim, ...]] = {}
         self.audit: dict[int, AuditRecord] = {}
@@ -53,8 +54,8 @@ class Buffer:
         self.extensions: dict[int, Extension] = {}
         self.scope = OWNER
         self._parents: dict[int, int] = {}
-        self._journal: list[_Change] | None = None
-        """Kept from the first savepoint on: before it nothing can be taken back."""
+        self._journal: list[_Change] | None = [] if before is not None and before._journal is not None else None
+        """Kept from the first savepoint on, also one in the buffer before: else nothing can be taken back."""
 
     def put(self, table: dict[Any, Any], key: object, value: object) -> None:
         if self._journal is not None:
@@ -74,7 +75,7 @@ class Buffer:
     def savepoint(self) -> Savepoint:
         if self._journal is None:
             self._journal = []
-        return Savepoint(len(self._journal), self.scope)
+        return Savepoint(len(self._journal), self.scope, self)
 
     def open_scope(self, parent: int) -> int:
         """Begin a scope below another one and make it the current one; returns it."""
@@ -87,9 +88,10 @@ class Buffer:
         """Take back what the savepoint's scope, and those below it, have changed since."""
         journal = self._journal
         assert journal is not None  # savepoint() has begun it
+        position = savepoint.position if savepoint.buffer is self else 0
         kept: list[_Change] = []
         later: dict[tuple[int, object], _Change] = {}
-        for change in reversed(journal[savepoint.position :]):
+        for change in reversed(journal[position:]):
             place = (id(change.table), change.key)
             if not self._is_within(change.scope, savepoint.scope):
                 kept.append(change)
@@ -98,7 +100,7 @@ class Buffer:
                 later[place].previous = change.previous
             else:
                 _restore(change)
-        journal[savepoint.position :] = reversed(kept)
+        journal[position:] = reversed(kept)
 
     def _is_within(self, scope: int, outer: int) -> bool:
         while scope != outer and scope != OWNER:

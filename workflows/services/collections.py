@@ -264,6 +264,7 @@ class _CollectionUpdate:
             if savepoint is None:
                 raise
             transaction.roll_back_to(savepoint)
+            transaction.forget_read(entity_id)
             transaction.record(entity_id, self._settling.aborted_events)
             self.failed.append(ItemFailure(entity_id, error.code, error.message, index))
         except CyodaError as error:

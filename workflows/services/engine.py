@@ -12,6 +12,7 @@ from cyoda.clock import Clock
 from cyoda.errors import Conflict, CyodaError, EntityModified
 from cyoda.principal import Principal
 from workflows.compute.gateway import ComputeGateway
+from workflows.core.audit import Event
 from workflows.core.callout import Callout, CalloutAnswer
 from workflows.core.entity import LOOPBACK, Document, Version
 from workflows.core.fsm.commands import Command, ReadTimers, Resume, RollBackTo, Savepoint, Segment, Step
@@ -57,7 +58,8 @@ class Executor:
 
     `refusal` is raised by the first segment instead of committing: the client's If-Match did not hold. `claims` are
     the unique values that a segment stores for a document. `is_conflict_modification`: an update that meets another
-    commit half-way answers EntityModified rather than Conflict (contract: engine 3.5, single updates).
+    commit half-way answers EntityModified rather than Conflict (contract: engine 3.5). `uncommitted` are the events of
+    a segment that was refused.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Executor:
         is_conflict_modification: bool = True,
     ) -> None:
         self.refusal = refusal
+        self.uncommitted: Sequence[Event] = ()
         self._principal = principal
         self._transaction = transaction
         self._entity_id = entity_id
@@ -127,6 +130,7 @@ class Executor:
         )  # fmt: skip
 
     async def _commit_segment(self, segment: Segment) -> UUID:
+        self.uncommitted = segment.events
         if self.refusal is not None:
             raise self.refusal
         transaction, subject = self._transaction, segment.subject
@@ -138,6 +142,7 @@ class Executor:
             await transaction.commit_segment()
         except Conflict as conflict:
             raise self._met(conflict) from conflict
+        self.uncommitted = ()
         if not segment.detached:
             await self._resume()
         return transaction.id

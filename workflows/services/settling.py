@@ -78,7 +78,7 @@ class Settling:
         stale = if_match is not None and if_match != str(actual)
         executor = self._executor(
             version.entity_id, configured, refusal=EntityModified(version.entity_id) if stale else None,
-            is_single=not against_committed,
+            is_conflict_modification=not against_committed or if_match is not None,
         )  # fmt: skip
         if transition is not None:
             rule = fire_named(subject, transition, configured.workflows, trail, self._terms)
@@ -91,8 +91,9 @@ class Settling:
                 trail.events.extend(settled.events)
                 raise executor.refusal
         except EntityModified:
-            aborted = self._aborted(version.state, transition, if_match, actual)
-            self.aborted_events = (*trail.events[:1], aborted)
+            first = (*executor.uncommitted, *trail.events)[:1]
+            started = [event for event in first if event.type is EventType.STATE_MACHINE_START]
+            self.aborted_events = (*started, self._aborted(version.state, transition, if_match, actual))
             raise
         return self._save(subject, settled, configured)
 
@@ -128,12 +129,12 @@ class Settling:
         configured: Configured,
         *,
         refusal: EntityModified | None = None,
-        is_single: bool = False,
+        is_conflict_modification: bool = False,
     ) -> Executor:
         platform = self._platform
         return Executor(
             self._principal, self._transaction, entity_id, platform.storage, platform.compute, platform.transactions,
-            refusal=refusal, claims=partial(_claims, configured), is_conflict_modification=is_single,
+            refusal=refusal, claims=partial(_claims, configured), is_conflict_modification=is_conflict_modification,
         )  # fmt: skip
 
     def _extend(self, accepted: Accepted) -> None:

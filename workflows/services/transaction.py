@@ -77,13 +77,13 @@ class Transaction:
         self._store = store
         self._committed = committed
         self._joined = 0
-        self._begin_segment()
+        self._begin_segment(Buffer())
 
-    def _begin_segment(self) -> None:
+    def _begin_segment(self, buffer: Buffer) -> None:
         self._snapshot: Snapshot | None = None
         self._seen: dict[UUID, Version | None] = {}
         self._reads: dict[UUID, int] = {}
-        self._buffer = Buffer()
+        self._buffer = buffer
         self._epoch: int | None = None
 
     @property
@@ -140,6 +140,10 @@ class Transaction:
         """Add committed versions found by a search to the read set (contract: search 7, trackingRead)."""
         for version in versions:
             self._reads.setdefault(version.entity_id, version.number)
+
+    def forget_read(self, entity_id: UUID) -> None:
+        """The commit no longer depends on what was read of an entity: what was to be done with it is not done."""
+        self._reads.pop(entity_id, None)
 
     # --- writing into the buffer -----------------------------------------------------------------------------
 
@@ -237,7 +241,8 @@ class Transaction:
         return self._buffer.savepoint()
 
     def roll_back_to(self, savepoint: Savepoint) -> None:
-        """Take back what the savepoint's scope wrote since, callbacks to its callouts included."""
+        """Take back what the savepoint's scope wrote since, callbacks to its callouts included; what a segment has
+        committed stays."""
         self._require_open()
         self._buffer.roll_back_to(savepoint)
 
@@ -250,7 +255,7 @@ class Transaction:
             raise WorkflowFailed("a joined callback cannot segment the transaction it takes part in")
         await self._commit_buffer()
         self.id = self._new_id()
-        self._begin_segment()
+        self._begin_segment(Buffer(before=self._buffer))
 
     async def commit(self) -> None:
         """Make everything durable. Raises Conflict, UniqueViolation, StaleConfiguration; nothing is stored then."""
