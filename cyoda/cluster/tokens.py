@@ -27,7 +27,7 @@ class JoinTokens:
     """Mints and reads `base64url(claims).base64url(HMAC-SHA-256)`, both unpadded; `secret` has at least 32 bytes."""
 
     def __init__(self, secret: bytes, *, node_id: str, lifetime: timedelta, clock: Clock) -> None:
-        self._secret = secret
+        self._keyed = hmac.new(secret, digestmod=hashlib.sha256)
         self._node_id = node_id
         self._lifetime = lifetime
         self._clock = clock
@@ -57,7 +57,9 @@ class JoinTokens:
         return UUID(claims.t)
 
     def _mac(self, text: bytes) -> bytes:
-        return hmac.digest(self._secret, text, hashlib.sha256)
+        mac = self._keyed.copy()  # the key is already in: half the price of hmac.digest()
+        mac.update(text)
+        return mac.digest()
 
 
 def _base64(data: bytes) -> str:

@@ -110,7 +110,7 @@ class _Request(msgspec.Struct, rename="camel", kw_only=True):
     target: str | msgspec.UnsetType = msgspec.UNSET
     workflow: _Named
     transition: _Transition
-    transaction_id: str
+    transaction_id: UUID | str
     parameters: str | msgspec.UnsetType = msgspec.UNSET
     payload: _Payload | msgspec.UnsetType = msgspec.UNSET
 
@@ -136,7 +136,7 @@ def question(principal: Principal, callout: Callout, *, request_id: str, token: 
         entity_id=callout.subject.entity_id,
         workflow=_Named(callout.workflow, callout.workflow),
         transition=_Transition(callout.transition, callout.transition),
-        transaction_id="" if callout.transaction_id is None else str(callout.transaction_id),
+        transaction_id=callout.transaction_id or "",
     )
     _name(request, callout)
     if callout.context:

@@ -323,13 +323,24 @@ class Transaction:
                 self._joined -= 1
                 buffer.scope = scope
 
-    @asynccontextmanager
-    async def released(self) -> AsyncGenerator[None]:
+    def released(self) -> AbstractAsyncContextManager[None]:
         """Let joined requests in while the holder of the lock waits for a callout."""
-        buffer, scope = self._buffer, self._buffer.scope
-        self.lock.release()
-        try:
-            yield
-        finally:
-            await self.lock.acquire()
-            buffer.scope = scope
+        return _Released(self.lock, self._buffer)
+
+
+class _Released(AbstractAsyncContextManager[None]):
+    """A class, because every callout enters one."""
+
+    __slots__ = ("_buffer", "_lock", "_scope")
+
+    def __init__(self, lock: asyncio.Lock, buffer: Buffer) -> None:
+        self._lock = lock
+        self._buffer = buffer
+        self._scope = buffer.scope
+
+    async def __aenter__(self) -> None:
+        self._lock.release()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._lock.acquire()
+        self._buffer.scope = self._scope
