@@ -32,6 +32,8 @@ from tenants.services.directory import StoredTenants
 from tenants.services.off_loop import OrmThread
 
 OLDEST_POSTGRES = 170000
+_COLLECT_EVERY = 10_000
+"""New objects between two collections: requests under way keep many, and Python's 700 look at them too often."""
 
 log = structlog.get_logger(__name__)
 
@@ -64,6 +66,7 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
     def announce(addresses: Addresses) -> None:
         gc.collect()
         gc.freeze()  # what a node is made of stays: no collection needs to look at it again
+        gc.set_threshold(_COLLECT_EVERY)
         log.info("node started", **_described(conf, addresses), seconds=round(time.monotonic() - started, 2))
 
     try:
