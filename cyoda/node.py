@@ -26,9 +26,8 @@ from cyoda.migrating import migrate_public
 from cyoda.operators import ensure_operator
 from cyoda.runtime import Addresses, build_node, serve
 from cyoda.stores import NodeStores
-from tenants.identity.service import identity_service
-from tenants.services.clients import StoredClients
 from tenants.services.directory import StoredTenants
+from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
 
 OLDEST_POSTGRES = 170000
@@ -58,7 +57,7 @@ def run_node(conf: Conf) -> None:
 async def _serve(conf: Conf, url: str, started: float) -> None:
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
-    identity = identity_service(conf, system_clock, [StoredClients(orm)])
+    identity = stored_identity(conf, system_clock, orm, tenants)
     node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity)
     own_loop = OnLoop(asyncio.get_running_loop())
     serve_operators(OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members))

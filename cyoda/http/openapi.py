@@ -13,7 +13,7 @@ import msgspec
 
 from cyoda import __version__
 from cyoda.errors import BadRequest, CyodaError, Forbidden, ServerError, Unauthorized
-from cyoda.http.operation import Operation, Parameter
+from cyoda.http.operation import JSON_TYPE, Operation, Parameter
 from cyoda.http.problem import PROBLEM, TITLES
 from cyoda.http.router import Route
 
@@ -89,6 +89,7 @@ def _types(described: Iterable[tuple[Route, Operation]], path_types: PathTypes) 
         yield from operation.body.values()
         yield operation.answer
         yield from operation.other_answers.values()
+        yield from operation.other_refusals.values()
 
 
 class _Names:
@@ -152,11 +153,9 @@ class _Members:
     def _responses(self) -> dict[str, Any]:
         operation = self._operation
         answers = {operation.answer_type: operation.answer, **operation.other_answers}
+        content = {media: {"schema": self._schemas.of(answer)} for media, answer in answers.items() if answer}
         responses: dict[str, Any] = {
-            "200": {
-                "description": "Done.",
-                "content": {media_type: {"schema": self._schemas.of(answer)} for media_type, answer in answers.items()},
-            }
+            "200": {"description": "Done.", "content": content} if content else {"description": "Done."}
         }
         errors: tuple[type[CyodaError], ...] = (*operation.errors, BadRequest, ServerError)
         if not self._route.public:
@@ -167,6 +166,9 @@ class _Members:
         for status in sorted({error.status for error in errors}):
             codes = sorted({_shown(error) for error in errors if error.status == status})
             responses[str(status)] = {"description": f"{TITLES[status]}: {', '.join(codes)}", "content": problem}
+        for status, refusal in operation.other_refusals.items():
+            known = responses.setdefault(str(status), {"description": TITLES[status], "content": {}})
+            known["content"] = known["content"] | {JSON_TYPE: {"schema": self._schemas.of(refusal)}}
         return responses
 
 

@@ -30,7 +30,8 @@ class Operation:
     """One endpoint: what it takes, what it answers with 200, and the refusals it knows.
 
     `body` maps media types to the type of the body; `answer` is the type of a JSON answer, or of each line of an
-    NDJSON one (`answer_type` names the media type); `other_answers` maps other media types of a 200 to their types.
+    NDJSON one (`answer_type` names the media type), None says that a 200 is empty; `other_answers` maps other media
+    types of a 200 to their types, `other_refusals` statuses to the JSON of refusals that are no problem documents.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Operation:
     answer_type: str = JSON_TYPE
     other_answers: Mapping[str, Any] = field(default_factory=dict[str, Any])
     errors: tuple[type[CyodaError], ...] = ()
+    other_refusals: Mapping[int, Any] = field(default_factory=dict[int, Any])
     deprecated: bool = False
 
     def extended(self, parameters: Sequence[Parameter], errors: Sequence[type[CyodaError]]) -> Operation:
@@ -60,6 +62,7 @@ def operation(
     body: Any = None,
     body_required: bool = True,
     errors: Sequence[type[CyodaError]] = (),
+    other_refusals: Mapping[int, Any] | None = None,
     deprecated: bool = False,
 ) -> Callable[[F], F]:
     """Declare a handler's operation: its name and tag are those of the function and its module.
@@ -80,6 +83,7 @@ def operation(
             answer_type=answer_type,
             other_answers=other_answers or {},
             errors=tuple(errors),
+            other_refusals=other_refusals or {},
             deprecated=deprecated,
         )
         return handler

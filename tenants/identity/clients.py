@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +18,13 @@ class Client:
 
 
 class ClientRegistry(Protocol):
-    async def find(self, client_id: str) -> Client | None: ...
+    async def find(self, client_id: str) -> Client | None:
+        """Raises StorageUnavailable."""
+        ...
+
+    def used(self, client: Client) -> None:
+        """Note that the client has obtained a token just now; costs the caller nothing."""
+        ...
 
 
 class BootstrapClients:
@@ -31,16 +36,5 @@ class BootstrapClients:
     async def find(self, client_id: str) -> Client | None:
         return self._client if self._client is not None and self._client.id == client_id else None
 
-
-class ChainedClients:
-    """Several registries, the first that knows a client wins: the configuration comes before stored clients."""
-
-    def __init__(self, registries: Sequence[ClientRegistry]) -> None:
-        self._registries = registries
-
-    async def find(self, client_id: str) -> Client | None:
-        for registry in self._registries:
-            client = await registry.find(client_id)
-            if client is not None:
-                return client
-        return None
+    def used(self, client: Client) -> None:
+        """Nothing is kept of it."""

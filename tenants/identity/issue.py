@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID, uuid4
 
 import jwt
 
 from cyoda.clock import Clock
+from cyoda.principal import TenantId
 from tenants.identity.clients import Client
-from tenants.identity.keys import KeyRing
+from tenants.identity.keys import Audience, KeyRing
 
 
 class NoSigningKey(Exception):
-    """No active key pair of audience `client` can sign now."""
+    """No active key pair can sign now."""
 
 
 class TokenIssuer:
-    """Signs tokens with the ring's current key, RS256."""
+    """Signs tokens with the ring's current key, RS256. Every method raises NoSigningKey."""
 
     def __init__(
         self, ring: KeyRing, *, issuer: str, expiry_seconds: int, clock: Clock, new_id: Callable[[], UUID] = uuid4
@@ -29,7 +31,7 @@ class TokenIssuer:
         self.expiry_seconds = expiry_seconds
 
     def for_client(self, client: Client) -> str:
-        """A token of a client's own. Raises NoSigningKey."""
+        """A token of a client's own."""
         return self._signed(
             {
                 "sub": client.id,
@@ -37,13 +39,34 @@ class TokenIssuer:
                 "caas_user_id": client.user_id,
                 "caas_org_id": client.tenant,
                 "scopes": list(client.roles),
-            }
+            },
+            "client",
         )
 
-    def _signed(self, claims: dict[str, object]) -> str:
+    def for_subject(self, client: Client, subject: str, user_roles: Any) -> str:
+        """A token of somebody in the client's tenant, for whom the client acts; `user_roles` as it was vouched for."""
+        claims = self._user_claims(subject, client.tenant, user_roles)
+        return self._signed(claims | {"act": {"sub": client.id}}, "client")
+
+    def for_person(self, user_id: str, tenant: TenantId, roles: Sequence[str], name: str | None = None) -> str:
+        """A token of somebody who signed in here; the pair for people signs it, without one that for clients."""
+        claims = self._user_claims(user_id, tenant, list(roles))
+        return self._signed(claims if name is None else claims | {"name": name}, "human", "client")
+
+    def _user_claims(self, user_id: str, tenant: TenantId, roles: Any) -> dict[str, Any]:
+        return {
+            "sub": user_id,
+            "iss": self._issuer,
+            "caas_user_id": user_id,
+            "caas_org_id": tenant,
+            "user_roles": roles,
+        }
+
+    def _signed(self, claims: dict[str, Any], *audiences: Audience) -> str:
         now = self._clock()
-        pair = self._ring.signing(now)
-        if pair is None:
+        pairs = (self._ring.signing(audience, now) for audience in audiences)
+        pair = next((pair for pair in pairs if pair is not None), None)
+        if pair is None or pair.private_key is None:
             raise NoSigningKey
         issued_at = int(now.timestamp())
         claims |= {

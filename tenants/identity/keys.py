@@ -5,18 +5,22 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Literal, Protocol
+from datetime import UTC, datetime
+from typing import Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from cyoda import jsonio
 
 Audience = Literal["client", "human"]
+
+EVER = datetime.min.replace(tzinfo=UTC)
 
 
 class InvalidKey(ValueError):
@@ -25,60 +29,62 @@ class InvalidKey(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyPair:
-    """A signing key; `is_active` false stops validation of its tokens at once."""
+    """A signing key; `is_active` false stops validation of its tokens at once.
+
+    Without its private key, which nobody here can decrypt, it validates and cannot sign.
+    """
 
     kid: str
-    private_key: RSAPrivateKey
+    private_key: RSAPrivateKey | None
     public_key: RSAPublicKey
     audience: Audience = "client"
-    valid_from: datetime | None = None
+    valid_from: datetime = EVER
     valid_to: datetime | None = None
     is_active: bool = True
 
+    def is_unexpired(self, now: datetime) -> bool:
+        return self.valid_to is None or self.valid_to > now
 
-class KeyRing(Protocol):
-    """The key pairs of this node."""
 
-    def active(self, kid: str) -> KeyPair | None:
-        """The pair that validates tokens of this id; None when unknown or inactive."""
-        ...
+class KeyRing:
+    """The key pairs of this node, in memory; replaced as a whole when they have changed."""
 
-    def knows(self, kid: str) -> bool:
-        """Whether the id is that of a pair of ours, active or not."""
-        ...
+    def __init__(self, pairs: Iterable[KeyPair] = ()) -> None:
+        self._pairs = {pair.kid: pair for pair in pairs}
 
-    def signing(self, now: datetime) -> KeyPair | None:
-        """The pair that signs client tokens now."""
-        ...
+    def replace(self, pairs: Iterable[KeyPair]) -> None:
+        """A pair that has not changed stays the same object, so that what was verified by it stays so."""
+        self._pairs = {pair.kid: self._kept(pair) for pair in pairs}
+
+    def find(self, kid: str) -> KeyPair | None:
+        """The pair of an id, active or not."""
+        return self._pairs.get(kid)
+
+    def signing(self, audience: Audience, now: datetime) -> KeyPair | None:
+        """The pair that signs for an audience now: active and unexpired, valid from the latest moment."""
+        able = [
+            pair
+            for pair in self._pairs.values()
+            if pair.is_active and pair.audience == audience and pair.private_key and pair.is_unexpired(now)
+        ]
+        return max(able, key=lambda pair: (pair.valid_from, pair.kid), default=None)
 
     def published(self, now: datetime) -> Iterable[KeyPair]:
         """The pairs in the JWKS: whose `valid_to` is unset or ahead, active or not."""
-        ...
+        return [pair for pair in self._pairs.values() if pair.is_unexpired(now)]
+
+    def _kept(self, pair: KeyPair) -> KeyPair:
+        known = self._pairs.get(pair.kid)
+        return pair if known is None or known != pair else known
 
 
-class FixedKeyRing:
-    """The bootstrap pair alone."""
-
-    def __init__(self, pair: KeyPair) -> None:
-        self._pair = pair
-
-    def active(self, kid: str) -> KeyPair | None:
-        return self._pair if kid == self._pair.kid and self._pair.is_active else None
-
-    def knows(self, kid: str) -> bool:
-        return kid == self._pair.kid
-
-    def signing(self, now: datetime) -> KeyPair | None:
-        pair = self._pair
-        may_sign = pair.is_active and pair.audience == "client" and _is_unexpired(pair, now)
-        return pair if may_sign else None
-
-    def published(self, now: datetime) -> Iterable[KeyPair]:
-        return [self._pair] if _is_unexpired(self._pair, now) else []
+def generate_private_key() -> RSAPrivateKey:
+    """2048 bits; takes tenths of a second."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 def load_key_pair(
-    text: str, *, audience: Audience = "client", valid_from: datetime | None = None, valid_to: datetime | None = None
+    text: str, *, audience: Audience = "client", valid_from: datetime = EVER, valid_to: datetime | None = None
 ) -> KeyPair:
     """The pair of a PEM private key (PKCS#8 or PKCS#1), or of base64 of such PEM.
 
@@ -99,8 +105,17 @@ def load_key_pair(
 
 def key_id(public_key: RSAPublicKey) -> str:
     """Hex of the first 16 bytes of SHA-256 over the SubjectPublicKeyInfo: the same on every node."""
-    spki = public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(spki).digest()[:16].hex()
+    return hashlib.sha256(spki_of(public_key)).digest()[:16].hex()
+
+
+def new_key_id() -> str:
+    """The id of an issued pair: random."""
+    return secrets.token_hex(16)
+
+
+def spki_of(public_key: RSAPublicKey) -> bytes:
+    """SubjectPublicKeyInfo in DER."""
+    return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def jwks(pairs: Iterable[KeyPair]) -> bytes:
@@ -132,7 +147,3 @@ def _pem(text: str) -> bytes:
         except (binascii.Error, ValueError):
             raise InvalidKey("must be an RSA private key in PEM, or base64 of it") from None
     return text.replace("\\n", "\n").encode()  # one-line environment files write line ends so
-
-
-def _is_unexpired(pair: KeyPair, now: datetime) -> bool:
-    return pair.valid_to is None or pair.valid_to > now

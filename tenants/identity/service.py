@@ -13,12 +13,13 @@ from cyoda.http.authentication import Authenticator, FixedAuthenticator
 from cyoda.http.router import Route
 from cyoda.principal import Principal
 from tenants.identity.account import account_routes
-from tenants.identity.clients import BootstrapClients, ChainedClients, Client, ClientRegistry
+from tenants.identity.clients import BootstrapClients, Client
 from tenants.identity.issue import TokenIssuer
-from tenants.identity.keys import FixedKeyRing, InvalidKey, KeyPair, load_key_pair
-from tenants.identity.routes import jwt_routes, mock_routes
+from tenants.identity.keys import InvalidKey, KeyPair, KeyRing, load_key_pair
 from tenants.identity.secrets import hash_secret
 from tenants.identity.token_endpoint import TokenEndpoint
+from tenants.identity.tokens import jwt_routes, mock_routes
+from tenants.identity.trusted import NoTrustedKeys
 from tenants.identity.verify import BearerAuthenticator, TokenVerifier
 
 MOCK_TENANT = "mock-tenant"
@@ -38,20 +39,30 @@ class Identity:
     background: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
 
 
-def identity_service(conf: Conf, clock: Clock, clients: Sequence[ClientRegistry] = ()) -> Identity:
-    """The service in the configured mode; `clients` are registries beside the bootstrap client.
+def identity_service(conf: Conf, clock: Clock) -> Identity:
+    """The service that knows what the settings say and no more; it has no memory and manages nothing.
 
     Raises ConfError when the signing key is not an RSA private key.
     """
     if conf.iam.mode == "mock":
-        routes = [*mock_routes(), *account_routes(lambda _: MOCK_NAMES)]
-        return Identity(FixedAuthenticator(mock_principal(conf)), routes)
-    ring = FixedKeyRing(bootstrap_key_pair(conf, clock))
-    verifier = TokenVerifier(ring, issuer=conf.jwt.issuer, audience=conf.jwt.audience, clock=clock)
-    issuer = TokenIssuer(ring, issuer=conf.jwt.issuer, expiry_seconds=conf.jwt.expiry_seconds, clock=clock)
-    registry = ChainedClients([BootstrapClients(bootstrap_client(conf.bootstrap)), *clients])
-    routes = [*jwt_routes(TokenEndpoint(registry, issuer), ring, clock), *account_routes()]
-    return Identity(BearerAuthenticator(verifier), routes)
+        return Identity(mock_authenticator(conf), [*mock_routes(), *account_routes(lambda _: MOCK_NAMES)])
+    ring = KeyRing([bootstrap_key_pair(conf, clock)])
+    clients = BootstrapClients(bootstrap_client(conf.bootstrap))
+    endpoint = TokenEndpoint(clients, token_issuer(conf, ring, clock), NoTrustedKeys(), clock)
+    routes = [*jwt_routes(endpoint, ring, clock), *account_routes()]
+    return Identity(BearerAuthenticator(token_verifier(conf, ring, clock)), routes)
+
+
+def token_issuer(conf: Conf, ring: KeyRing, clock: Clock) -> TokenIssuer:
+    return TokenIssuer(ring, issuer=conf.jwt.issuer, expiry_seconds=conf.jwt.expiry_seconds, clock=clock)
+
+
+def token_verifier(conf: Conf, ring: KeyRing, clock: Clock) -> TokenVerifier:
+    return TokenVerifier(ring, issuer=conf.jwt.issuer, audience=conf.jwt.audience, clock=clock)
+
+
+def mock_authenticator(conf: Conf) -> Authenticator:
+    return FixedAuthenticator(mock_principal(conf))
 
 
 def mock_principal(conf: Conf) -> Principal:

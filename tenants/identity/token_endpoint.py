@@ -8,15 +8,17 @@ import re
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote_plus
 
+from cyoda.clock import Clock
 from cyoda.errors import BodyTooLarge
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import JSON, Header, Response, json_response
 from cyoda.jsonio import dumps
 from tenants.identity.clients import Client, ClientRegistry
 from tenants.identity.exchange import GRANT as TOKEN_EXCHANGE
-from tenants.identity.exchange import refusal_of
+from tenants.identity.exchange import JWT_TYPE, ExchangeRefused, subject_of
 from tenants.identity.issue import NoSigningKey, TokenIssuer
 from tenants.identity.secrets import SecretProof
+from tenants.identity.trusted import TrustedKeys
 
 BODY_LIMIT_BYTES = 1024 * 1024
 _NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
@@ -26,9 +28,11 @@ _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 class TokenEndpoint:
     """Gives tokens to clients that prove their secret; credentials are judged before anything else."""
 
-    def __init__(self, clients: ClientRegistry, issuer: TokenIssuer) -> None:
+    def __init__(self, clients: ClientRegistry, issuer: TokenIssuer, trusted: TrustedKeys, clock: Clock) -> None:
         self._clients = clients
         self._issuer = issuer
+        self._trusted = trusted
+        self._clock = clock
         self._proof = SecretProof()
 
     async def __call__(self, request: ApiRequest) -> Response:
@@ -39,13 +43,22 @@ class TokenEndpoint:
             parameters = await _parameters(request)
         except BodyTooLarge:
             return _error(400, "invalid_request")
-        match parameters.get("grant_type"):
-            case "client_credentials":
-                return self._client_token(client)
-            case grant if grant == TOKEN_EXCHANGE:
-                return _error(400, "invalid_grant", refusal_of(parameters))
-            case _:
-                return _error(400, "unsupported_grant_type")
+        try:
+            match parameters.get("grant_type"):
+                case "client_credentials":
+                    answer = self._answer(self._issuer.for_client(client))
+                case grant if grant == TOKEN_EXCHANGE:
+                    subject = await subject_of(parameters, client.tenant, self._trusted, self._clock())
+                    token = self._issuer.for_subject(client, subject.id, subject.user_roles)
+                    answer = self._answer(token) | {"issued_token_type": JWT_TYPE}
+                case _:
+                    return _error(400, "unsupported_grant_type")
+        except ExchangeRefused as refused:
+            return _error(refused.status, refused.error, refused.description)
+        except NoSigningKey:
+            return _error(500, "server_error")
+        self._clients.used(client)
+        return Response(200, dumps(answer), JSON, _NO_STORE)
 
     async def _client(self, authorization: str | None) -> Client | None:
         for client_id, secret in _credentials(authorization):
@@ -54,13 +67,8 @@ class TokenEndpoint:
                 return client
         return None
 
-    def _client_token(self, client: Client) -> Response:
-        try:
-            token = self._issuer.for_client(client)
-        except NoSigningKey:
-            return _error(500, "server_error")
-        body = {"access_token": token, "token_type": "Bearer", "expires_in": self._issuer.expiry_seconds}
-        return Response(200, dumps(body), JSON, _NO_STORE)
+    def _answer(self, token: str) -> dict[str, object]:
+        return {"access_token": token, "token_type": "Bearer", "expires_in": self._issuer.expiry_seconds}
 
 
 def _credentials(authorization: str | None) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from math import isfinite
 from typing import Any, Protocol
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from cyoda.clock import Clock
 from cyoda.errors import Unauthorized
@@ -71,13 +72,13 @@ class TokenVerifier:
         now = self._clock().timestamp()
         known = self._cache.get(token)
         if known is not None:
-            if now < known.valid_until and self._ring.active(known.pair.kid) is known.pair:
+            if now < known.valid_until and self._ring.find(known.pair.kid) is known.pair:
                 return known.principal
             del self._cache[token]
         if len(token) > MAX_TOKEN_CHARACTERS:
             raise Unauthorized
         pair = self._pair_of(token)
-        claims = _signed_claims(token, pair)
+        claims = signed_claims(token, pair.public_key)
         valid_until = _valid_until(claims, now)
         self._check_origin(claims)
         principal = principal_from(claims)
@@ -94,9 +95,11 @@ class TokenVerifier:
         kid = header.get("kid")
         if header.get("alg") != "RS256" or not isinstance(kid, str) or kid == "":
             raise Unauthorized
-        pair = self._ring.active(kid)
+        pair = self._ring.find(kid)
         if pair is None:
-            raise Unauthorized if self._ring.knows(kid) else UnknownKid
+            raise UnknownKid
+        if not pair.is_active:
+            raise Unauthorized
         return pair
 
     def _check_origin(self, claims: Claims) -> None:
@@ -143,29 +146,31 @@ def principal_from(claims: Claims) -> Principal:
     )
 
 
-def _signed_claims(token: str, pair: KeyPair) -> Claims:
+def signed_claims(token: str, public_key: RSAPublicKey) -> Claims:
+    """The claims of a token that the key has signed, RS256; nothing else of it is judged. Raises Unauthorized."""
     try:
-        return jwt.decode(token, pair.public_key, algorithms=["RS256"], options=_SIGNATURE_ONLY)
+        return jwt.decode(token, public_key, algorithms=["RS256"], options=_SIGNATURE_ONLY)
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise Unauthorized from None
 
 
+def moment_of(claims: Claims, name: str) -> float | None:
+    """A claim in epoch seconds; None when it is absent or no such number."""
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        return None
+    return value
+
+
 def _valid_until(claims: Claims, now: float) -> float:
     """The moment (epoch seconds, skew included) at which a token that is valid now stops being so."""
-    expires, issued, not_before = _moment(claims, "exp"), _moment(claims, "iat"), claims.get("nbf")
-    starts = issued if not_before is None else max(issued, _moment(claims, "nbf"))
-    if now >= expires + SKEW_SECONDS or starts > now + SKEW_SECONDS:
+    expires, issued, not_before = moment_of(claims, "exp"), moment_of(claims, "iat"), claims.get("nbf")
+    starts = issued if not_before is None else moment_of(claims, "nbf")
+    if expires is None or issued is None or starts is None:
+        raise Unauthorized
+    if now >= expires + SKEW_SECONDS or max(issued, starts) > now + SKEW_SECONDS:
         raise Unauthorized
     return expires + SKEW_SECONDS
-
-
-def _moment(claims: Claims, name: str) -> float:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unauthorized
-    if isinstance(value, float) and not isfinite(value):
-        raise Unauthorized
-    return value
 
 
 def _name(value: object) -> str:

@@ -59,6 +59,10 @@ class StoredTenants:
             return schema_name_of(tenant)
         raise _refusal(standing)
 
+    async def admit(self, tenant: TenantId) -> None:
+        """Make a tenant that the settings name, if it is unknown. Raises StorageUnavailable."""
+        await self._first_sight(tenant, may_create=True)
+
     async def refresh(self) -> None:
         """Take over what changed lately, of the tenants that were seen. Raises StorageUnavailable."""
         since = self._clock() - OVERLAP
@@ -80,7 +84,8 @@ class StoredTenants:
         """Concurrent first sights share one look; a caller that goes away does not end it for the others."""
         task = self._first_sights.get(tenant)
         if task is None:
-            task = self._first_sights[tenant] = asyncio.create_task(self._first_sight(tenant))
+            first_sight = self._first_sight(tenant, may_create=self._auto_create)
+            task = self._first_sights[tenant] = asyncio.create_task(first_sight)
             task.add_done_callback(lambda done: self._first_sight_is_over(tenant, done))
         return await asyncio.shield(task)
 
@@ -89,10 +94,10 @@ class StoredTenants:
         if not done.cancelled():
             done.exception()  # counts as heard, also when every caller has gone
 
-    async def _first_sight(self, tenant: TenantId) -> Standing:
+    async def _first_sight(self, tenant: TenantId, *, may_create: bool) -> Standing:
         try:
             standing = await self._orm.run(lambda: standing_of(tenant))
-            if standing is Standing.UNKNOWN and self._auto_create:
+            if standing is Standing.UNKNOWN and may_create:
                 await self._make_schema(schema_name_of(tenant))
                 standing = await self._orm.run(lambda: admit_tenant(tenant))
         except UnusableTenantId:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Self
+from typing import Self, TypeVar
 
 import structlog
 from django.db.models import F
@@ -14,6 +14,8 @@ from tenants.models import Epoch
 from tenants.services.off_loop import OrmThread
 
 LOOK_SECONDS = 0.5
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -42,16 +44,19 @@ class Freshness:
         self._looking: asyncio.Task[None] | None = None
 
     async def look(self) -> None:
-        """Take over what has changed; also called right after a change of this node's own.
-
-        Raises StorageUnavailable.
-        """
+        """Take over what has changed. Raises StorageUnavailable."""
         numbers = await self._orm.run(epochs)
         for name, reread in self._rereads.items():
             number = numbers.get(name, 0)
             if self._seen.get(name) != number:
                 await reread()
                 self._seen[name] = number
+
+    async def changed(self, change: Callable[[], T]) -> T:
+        """Make a change of this node's own: when it returns, the change is in force here. Raises what it raises."""
+        answer = await self._orm.run(change)
+        await self.look()
+        return answer
 
     async def __aenter__(self) -> Self:
         """Raises StorageUnavailable: a node does not start without its keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -19,7 +20,7 @@ from cyoda.conf import load
 from cyoda.errors import Unauthorized
 from cyoda.principal import Principal
 from tenants.identity import verify
-from tenants.identity.keys import FixedKeyRing, KeyPair
+from tenants.identity.keys import KeyPair, KeyRing
 from tenants.identity.verify import BearerAuthenticator, TokenVerifier
 from tests.unit.identity.conftest import Mint, client_for, jwt_conf
 
@@ -31,7 +32,7 @@ UNAUTHORIZED = (
 
 @pytest.fixture
 def verifier(pair: KeyPair, clock: ManualClock) -> TokenVerifier:
-    return TokenVerifier(FixedKeyRing(pair), issuer="cyoda", clock=clock)
+    return TokenVerifier(KeyRing([pair]), issuer="cyoda", clock=clock)
 
 
 async def test_an_externally_minted_token_is_accepted(api: httpx.AsyncClient, mint: Mint) -> None:
@@ -137,20 +138,14 @@ def test_a_remembered_token_still_expires(verifier: TokenVerifier, mint: Mint, c
 
 
 def test_a_remembered_token_is_refused_once_its_key_is_inactive(pair: KeyPair, mint: Mint, clock: ManualClock) -> None:
-    class Ring(FixedKeyRing):
-        is_active = True
-
-        def active(self, kid: str) -> KeyPair | None:
-            return super().active(kid) if self.is_active else None
-
-    ring = Ring(pair)
+    ring = KeyRing([pair])
     verifier = TokenVerifier(ring, issuer="cyoda", clock=clock)
     token = mint()
     verifier.principal_of(token)
-    ring.is_active = False
+    ring.replace([replace(pair, is_active=False)])
     with pytest.raises(Unauthorized):
         verifier.principal_of(token)
-    ring.is_active = True
+    ring.replace([pair])
     assert verifier.principal_of(token).user_id == "u"
 
 
