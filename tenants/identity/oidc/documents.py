@@ -36,12 +36,7 @@ class Documents:
 
 async def fetch_documents(uri: str, fetcher: Fetcher) -> Documents:
     """Discovery first, then the keys it points to. Raises FetchFailed."""
-    discovery = await fetch_discovery(uri, fetcher)
-    body = await fetcher.get(discovery.jwks_uri, content_types=KEY_TYPES)
-    try:
-        return replace(discovery, keys=parse_keys(body))
-    except InvalidDocument as fault:
-        raise FetchFailed(str(fault)) from None
+    return await fetch_keys(await fetch_discovery(uri, fetcher), fetcher)
 
 
 async def fetch_discovery(uri: str, fetcher: Fetcher) -> Documents:
@@ -49,6 +44,15 @@ async def fetch_discovery(uri: str, fetcher: Fetcher) -> Documents:
     body = await fetcher.get(uri)
     try:
         return parse_discovery(body)
+    except InvalidDocument as fault:
+        raise FetchFailed(str(fault)) from None
+
+
+async def fetch_keys(discovery: Documents, fetcher: Fetcher) -> Documents:
+    """The documents with the keys that are there now. Raises FetchFailed."""
+    body = await fetcher.get(discovery.jwks_uri, content_types=KEY_TYPES)
+    try:
+        return replace(discovery, keys=parse_keys(body))
     except InvalidDocument as fault:
         raise FetchFailed(str(fault)) from None
 

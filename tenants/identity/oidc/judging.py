@@ -11,9 +11,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from cyoda import jsonio
-from cyoda.principal import Principal
-from tenants.identity.oidc.documents import Documents
-from tenants.identity.oidc.provider import Provider, audiences_of, has_control, principal_of
+from tenants.identity.oidc.provider import Provider, audiences_of, has_control
 from tenants.identity.verify import SKEW_SECONDS
 
 MAX_SUB_CHARACTERS = 255
@@ -105,31 +103,3 @@ def _moment(claims: Claims, name: str) -> float | None:
         return float(value)
     except OverflowError:
         raise Refused(name) from None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """How a token fares with one provider: whom it speaks for, or the check that it fails."""
-
-    claims: Claims | None
-    principal: Principal | None = None
-    check: str | None = None
-
-
-def verdict(text: str, provider: Provider, documents: Documents, *, roles_claim: str, now: float) -> Verdict:
-    """All checks, as for a token that calls, and with the same outcome."""
-    claims: Claims | None = None
-    try:
-        token = read_token(text)
-        claims = token.claims
-        if token.issuer not in provider.accepted_issuers(documents.issuer):
-            raise Refused("issuer")
-        key = documents.keys.get(token.kid)
-        if key is None:
-            raise Refused("kid")
-        if not is_signed_by(token, key):
-            raise Refused("signature")
-        check_claims(claims, provider, now)
-    except Refused as refused:
-        return Verdict(claims=claims, check=refused.check)
-    return Verdict(claims=claims, principal=principal_of(provider, claims, roles_claim))

@@ -1,0 +1,306 @@
+"""OIDC providers over HTTP (contract: identity 10)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from cyoda import jsonio
+from cyoda.clock import Clock, utc_text
+from cyoda.conf import Oidc
+from cyoda.errors import (
+    BadRequest,
+    Forbidden,
+    NotImplementedHere,
+    OidcInvalidTenant,
+    OidcProviderDuplicate,
+    OidcProviderInactive,
+    OidcProviderNotFound,
+    OidcSsrfBlocked,
+    StorageUnavailable,
+)
+from cyoda.http.operation import operation, operation_of, query
+from cyoda.http.request import ApiRequest
+from cyoda.http.response import Response, json_response
+from cyoda.http.router import Route
+from cyoda.permissions import Action
+from tenants.api.callers import CallersEnvironments, doer_of
+from tenants.api.wire import BODY_LIMIT_BYTES, INVALID_BODY, Json, Moment, Shape
+from tenants.identity.oidc.destinations import BlockedAddress, LookupFailed
+from tenants.identity.oidc.fetching import Fetcher
+from tenants.identity.oidc.registration import Body, Registration, changes_of, check_tenant, registration_of, uri_of
+from tenants.identity.oidc.tokens import ProviderTokens
+from tenants.identity.oidc.trial import UNSAVED, Verdict, tried, unsaved
+from tenants.models import OidcProvider as OidcProviderRow
+from tenants.services import providers
+from tenants.services.epochs import Freshness
+from tenants.services.off_loop import OrmThread
+
+_CHANGING = (Forbidden, NotImplementedHere, OidcProviderNotFound, StorageUnavailable)
+
+
+class ProviderSettings(Shape, kw_only=True):
+    """An array that is empty pins nothing; without `rolesClaim` the installation's is used."""
+
+    issuers: list[str] | None = None
+    expected_audiences: list[str] | None = None
+    roles_claim: str | None = None
+
+
+class NewProvider(ProviderSettings, kw_only=True):
+    """`wellKnownConfigUri` is where the provider's discovery document is."""
+
+    well_known_config_uri: str
+
+
+class OidcProvider(Shape, kw_only=True, omit_defaults=True):
+    """A registered provider."""
+
+    id: UUID
+    well_known_config_uri: str
+    active: bool
+    created_at: Moment
+    issuers: list[str] | None = None
+    expected_audiences: list[str] | None = None
+    roles_claim: str | None = None
+
+
+class Reactivation(Shape, kw_only=True):
+    """Without `reactivateKeys` only the discovery document is fetched."""
+
+    reactivate_keys: bool | None = True
+
+
+class Trial(Shape, kw_only=True):
+    """A token of a provider; without `provider` those that are registered are tried."""
+
+    token: str
+    provider: NewProvider | None = None
+
+
+class TrialResult(Shape, kw_only=True, omit_defaults=True):
+    """`failedCheck` is the first that fails; the claims are proven only when none does."""
+
+    accepted: bool
+    failed_check: str | None = None
+    provider_id: UUID | None = None
+    user_id: str | None = None
+    roles: list[str]
+    claims: Json | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NodeProviders:
+    """What manages providers on a node, and takes changes into what it judges tokens by."""
+
+    orm: OrmThread
+    environments: CallersEnvironments
+    freshness: Freshness
+    tokens: ProviderTokens
+    fetcher: Fetcher
+    clock: Clock
+
+
+class ProviderEndpoints:
+    """Without `node` (mock mode) nothing is offered."""
+
+    def __init__(self, node: NodeProviders | None, conf: Oidc) -> None:
+        self._node = node
+        self._conf = conf
+
+    @operation(
+        "Register an OIDC provider",
+        body=NewProvider,
+        answer=OidcProvider,
+        errors=[Forbidden, NotImplementedHere, OidcSsrfBlocked, OidcInvalidTenant, OidcProviderDuplicate,
+                StorageUnavailable],
+    )  # fmt: skip
+    async def register_provider(self, request: ApiRequest) -> Response:
+        """Its tokens are accepted from now on; when its documents cannot be fetched, as soon as they can."""
+        node, doer = self._admitted(), doer_of(request)
+        registration = await self._registration(await _body(request), node)
+        check_tenant(request.principal.tenant)
+        environment = await node.environments.of(request)
+        row = await node.freshness.changed(lambda: providers.register(doer, environment, registration))
+        await node.tokens.refresh([row.pk])
+        return json_response(_shown(row))
+
+    @operation(
+        "The tenant's OIDC providers",
+        query("activeOnly", bool, "Without those that are invalidated."),
+        answer=list[OidcProvider],
+        errors=[NotImplementedHere, StorageUnavailable],
+    )
+    async def list_providers(self, request: ApiRequest) -> Response:
+        node, active_only = self._admitted(), request.query_boolean("activeOnly")
+        environment = await node.environments.of(request)
+        rows = await node.orm.run(lambda: providers.providers_of(environment, active_only=active_only))
+        return json_response([_shown(row) for row in rows])
+
+    @operation(
+        "Change an OIDC provider",
+        body=ProviderSettings,
+        answer=OidcProvider,
+        errors=[*_CHANGING, OidcProviderInactive],
+    )
+    async def update_provider(self, request: ApiRequest) -> Response:
+        """What is absent stays, null or an empty array clears. The documents are fetched anew in any case."""
+        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        changes = changes_of(await _body(request))
+        environment = await node.environments.of(request)
+        row = await node.freshness.changed(lambda: providers.update(doer, environment, provider_id, changes))
+        await node.tokens.refresh([provider_id])
+        return json_response(_shown(row))
+
+    @operation("Invalidate an OIDC provider: its tokens are refused at once", answer=None, errors=_CHANGING)
+    async def invalidate_provider(self, request: ApiRequest) -> Response:
+        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        environment = await node.environments.of(request)
+        await node.freshness.changed(lambda: providers.invalidate(doer, environment, provider_id))
+        return Response(200)
+
+    @operation(
+        "Accept the tokens of an OIDC provider again",
+        body=Reactivation,
+        body_required=False,
+        answer=OidcProvider,
+        errors=_CHANGING,
+    )
+    async def reactivate_provider(self, request: ApiRequest) -> Response:
+        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        with_keys = _reactivates_keys(await _body(request, optional=True))
+        environment = await node.environments.of(request)
+        row = await node.freshness.changed(
+            lambda: providers.reactivate(doer, environment, provider_id, with_keys=with_keys)
+        )
+        if with_keys:
+            await node.tokens.refresh([provider_id])
+        else:
+            await node.tokens.refresh_discovery(provider_id)
+        return json_response(_shown(row))
+
+    @operation("Delete an OIDC provider: its tokens are refused at once", answer=None, errors=_CHANGING)
+    async def delete_provider(self, request: ApiRequest) -> Response:
+        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        environment = await node.environments.of(request)
+        await node.freshness.changed(lambda: providers.delete(doer, environment, provider_id))
+        return Response(200)
+
+    @operation(
+        "Fetch the documents of all active OIDC providers anew",
+        answer=None,
+        errors=[Forbidden, NotImplementedHere, StorageUnavailable],
+    )
+    async def reload_providers(self, request: ApiRequest) -> Response:
+        node, doer = self._admitted(), doer_of(request)
+        environment = await node.environments.of(request)
+        rows = await node.freshness.changed(lambda: providers.reload(doer, environment))
+        await node.tokens.refresh(row.pk for row in rows)
+        return Response(200)
+
+    @operation(
+        "Try a token with an OIDC provider, registered or not",
+        body=Trial,
+        answer=TrialResult,
+        errors=[Forbidden, NotImplementedHere, OidcSsrfBlocked, OidcProviderNotFound, StorageUnavailable],
+    )
+    async def try_token(self, request: ApiRequest) -> Response:
+        """Nothing is saved and nobody is signed in: it shows the claims, the roles they become, and what fails."""
+        node, body = self._admitted(), await _body(request)
+        token, settings = body.get("token"), body.get("provider")
+        if not isinstance(token, str) or not isinstance(settings, dict | None):
+            raise BadRequest(INVALID_BODY)
+        if settings is None:
+            environment = await node.environments.of(request)
+            rows = await node.orm.run(lambda: providers.providers_of(environment, active_only=True))
+            candidates = [providers.judged_by(row) for row in rows]
+        else:
+            candidates = [unsaved(request.principal.tenant, await self._registration(settings, node))]
+        roles_claim, now = self._conf.roles_claim, node.clock().timestamp()
+        found = await tried(token, candidates, node.fetcher, roles_claim=roles_claim, now=now)
+        if found is None:
+            raise OidcProviderNotFound
+        return json_response(_tried_result(found))
+
+    def routes(self) -> Sequence[Route]:
+        manage = Action.MANAGE_CLIENTS if self._node is not None else None  # in mock mode nobody is asked for a role
+        rows = (
+            ("POST", "", self.register_provider, manage),
+            ("GET", "", self.list_providers, None),
+            ("POST", "/reload", self.reload_providers, manage),
+            ("POST", "/test", self.try_token, manage),
+            ("PATCH", "/{providerId}", self.update_provider, manage),
+            ("DELETE", "/{providerId}", self.delete_provider, manage),
+            ("POST", "/{providerId}/invalidate", self.invalidate_provider, manage),
+            ("POST", "/{providerId}/reactivate", self.reactivate_provider, manage),
+        )
+        return [
+            Route(method, f"/oauth/oidc/providers{path}", handler, operation=operation_of(handler), action=action)
+            for method, path, handler, action in rows
+        ]
+
+    def _admitted(self) -> NodeProviders:
+        """Raises NotImplementedHere."""
+        if self._node is None:
+            raise NotImplementedHere("not yet implemented")
+        return self._node
+
+    async def _registration(self, body: Body, node: NodeProviders) -> Registration:
+        """The checks of a new provider that need no row. Raises BadRequest, OidcSsrfBlocked."""
+        uri = uri_of(body, require_https=self._conf.require_https)
+        try:
+            await node.fetcher.check(uri)
+        except BlockedAddress:
+            raise OidcSsrfBlocked from None
+        except LookupFailed as failure:
+            raise BadRequest(str(failure)) from None
+        return registration_of(uri, body)
+
+
+async def _body(request: ApiRequest, *, optional: bool = False) -> dict[str, Json]:
+    """A JSON object; an absent optional one is empty. Raises BadRequest."""
+    text = await request.body(BODY_LIMIT_BYTES, INVALID_BODY)
+    if optional and not text.strip():
+        return {}
+    try:
+        body = jsonio.parse(text)
+    except jsonio.InvalidJson:
+        raise BadRequest(INVALID_BODY) from None
+    if not isinstance(body, dict):
+        raise BadRequest(INVALID_BODY)
+    return body
+
+
+def _reactivates_keys(body: Body) -> bool:
+    """Raises BadRequest."""
+    match body.get("reactivateKeys"):
+        case None:
+            return True
+        case bool() as value:
+            return value
+        case _:
+            raise BadRequest(INVALID_BODY)
+
+
+def _tried_result(verdict: Verdict) -> TrialResult:
+    return TrialResult(
+        accepted=verdict.failed_check is None,
+        failed_check=verdict.failed_check,
+        provider_id=None if verdict.provider.id == UNSAVED else verdict.provider.id,
+        user_id=verdict.user_id,
+        roles=list(verdict.roles),
+        claims=verdict.claims,
+    )
+
+
+def _shown(row: OidcProviderRow) -> OidcProvider:
+    return OidcProvider(
+        id=row.pk,
+        well_known_config_uri=row.well_known_uri,
+        active=row.is_active,
+        created_at=utc_text(row.created_at),
+        issuers=row.issuers,
+        expected_audiences=row.expected_audiences,
+        roles_claim=row.roles_claim,
+    )
