@@ -25,7 +25,9 @@ class Action(StrEnum):
     READ = "read"
     """Look at entities, history, models, workflows, searches, messages, statistics."""
     WRITE = "write"
-    """Change entities and messages."""
+    """Make and change entities and messages."""
+    DELETE = "delete"
+    """Delete entities and messages."""
     CONFIGURE = "configure"
     """Change models and workflows."""
     COMPUTE = "compute"
@@ -42,7 +44,7 @@ class Action(StrEnum):
     """Run the platform: log level, trace sampler, every organisation."""
 
 
-_DATA = frozenset({Action.READ, Action.WRITE, Action.CONFIGURE})
+_DATA = frozenset({Action.READ, Action.WRITE, Action.DELETE, Action.CONFIGURE})
 _TENANT = _DATA | {Action.MANAGE_CLIENTS, Action.MANAGE_PEOPLE, Action.MANAGE_ENVIRONMENTS}
 
 AUTHENTICATED = _DATA

@@ -10,11 +10,13 @@ import random
 import secrets
 import signal
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 import structlog
 
+from cyoda.admission import Admission
 from cyoda.clock import Clock, system_clock
 from cyoda.cluster.tokens import JoinTokens
 from cyoda.conf import Conf, Grpc
@@ -41,6 +43,7 @@ from workflows.grpc.server import GrpcServer
 from workflows.services.background import OwnWorkers
 from workflows.services.configurations import Configurations
 from workflows.services.platform import Limits, Platform, Workers
+from workflows.services.quotas import CountedGateway, NoQuotas, Quotas
 from workflows.services.scheduler import Scheduler, Scheduling
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage
@@ -49,6 +52,10 @@ SECRET_BYTES = 32
 STOP_GRACE_SECONDS = 10
 
 log = structlog.get_logger(__name__)
+
+
+class NodeQuotas(Admission, Quotas, AbstractAsyncContextManager[object, None], Protocol):
+    """What holds tenants to their limits, entered while the node runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +68,17 @@ class Node:
     identity: Identity
     metrics: Metrics
     api: HttpApp
+    quotas: NodeQuotas | None = None
 
 
 def build_node(
-    conf: Conf, storage: Storage, *, fallback: AsgiApp, clock: Clock = system_clock, identity: Identity | None = None
+    conf: Conf,
+    storage: Storage,
+    *,
+    fallback: AsgiApp,
+    clock: Clock = system_clock,
+    identity: Identity | None = None,
+    quotas: NodeQuotas | None = None,
 ) -> Node:
     """Wire a node over a storage. `fallback` serves what is outside the context path (Django).
 
@@ -83,12 +97,13 @@ def build_node(
         lifetime=conf.engine.tx_token_ttl,
         clock=clock,
     )
+    compute = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=_observed_by(metrics))
     platform = Platform(
         storage=storage,
         clock=clock,
         new_id=new_id,
         configurations=Configurations(storage),
-        compute=LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=_observed_by(metrics)),
+        compute=compute if quotas is None else CountedGateway(compute, quotas),
         transactions=Transactions(
             storage, clock=clock, new_id=new_id, tokens=tokens, observe=metrics.observe_transaction
         ),
@@ -102,6 +117,7 @@ def build_node(
             max_groups=conf.search.stats_group_max,
         ),
         workers=_workers(conf),
+        quotas=quotas or NoQuotas(),
     )
     identity = identity or identity_service(conf, clock)
     routes = [
@@ -121,8 +137,11 @@ def build_node(
         ),
         cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
+        admission=quotas,
     )
-    return Node(conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api)
+    return Node(
+        conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api, quotas=quotas
+    )
 
 
 def _observed_by(metrics: Metrics) -> Observe:
@@ -156,6 +175,8 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
         await node.platform.storage.open()
         stack.push_async_callback(node.platform.storage.close)
         await stack.enter_async_context(node.identity.background)
+        if node.quotas is not None:
+            await stack.enter_async_context(node.quotas)
         if isinstance(node.platform.workers, OwnWorkers):
             node.platform.workers.look(node.platform)
             stack.push_async_callback(node.platform.workers.stop)
@@ -165,6 +186,7 @@ async def running(node: Node) -> AsyncGenerator[Addresses]:
             registry=node.members,
             clock=node.platform.clock,
             platform=node.platform,
+            admission=node.quotas,
         )
         grpc_port = await grpc_server.start()
         stack.push_async_callback(grpc_server.stop, STOP_GRACE_SECONDS)

@@ -15,7 +15,7 @@ from typing import Any, cast
 from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
-from cyoda.conf.platform import Admin, Grpc, Http, Platform, Storage
+from cyoda.conf.platform import Admin, Grpc, Http, Platform, Quotas, Storage
 from cyoda.conf.variables import ConfError, Variable, read, read_group, variables_of
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Jwt",
     "Oidc",
     "Platform",
+    "Quotas",
     "Scheduler",
     "Search",
     "Storage",
@@ -57,6 +58,7 @@ class Conf:
     scheduler: Scheduler = dataclasses.field(default_factory=Scheduler)
     cluster: Cluster = dataclasses.field(default_factory=Cluster)
     search: Search = dataclasses.field(default_factory=Search)
+    quotas: Quotas = dataclasses.field(default_factory=Quotas)
 
 
 GROUPS: tuple[type[Any], ...] = (
@@ -73,6 +75,7 @@ GROUPS: tuple[type[Any], ...] = (
     Scheduler,
     Cluster,
     Search,
+    Quotas,
 )
 
 
@@ -98,6 +101,7 @@ def load(environ: Mapping[str, str]) -> Conf:
         scheduler=read_group(Scheduler, environ, environment),
         cluster=read_group(Cluster, environ, environment),
         search=read_group(Search, environ, environment),
+        quotas=read_group(Quotas, environ, environment),
     )
     for sentence in _contradictions(conf):
         raise ConfError(sentence)

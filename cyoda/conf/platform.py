@@ -169,3 +169,15 @@ class Storage:
         "Broker of the workers' tasks.",
         secret=True,
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quotas:
+    """What organisations may use (contract: control plane 3)."""
+
+    enabled: bool = setting(
+        "CYODA_QUOTAS_ENABLED", kind.boolean, False, "Hold every organisation to the limits of its tier."
+    )
+    default_tier: str = setting(
+        "CYODA_DEFAULT_TIER", kind.text, "free", "Tier of organisations without a subscription; it must exist."
+    )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
 
+from cyoda.admission import Admission
 from cyoda.errors import CyodaError
 from cyoda.http.authentication import Authenticator
 from cyoda.http.cors import Cors
@@ -28,7 +29,10 @@ _METERED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "
 
 
 class HttpApp:
-    """Routes, authenticates, answers and meters. `is_healthy` decides what `GET {ctx}/health` says."""
+    """Routes, authenticates, answers and meters.
+
+    `is_healthy` decides what `GET {ctx}/health` says; `admission` counts the requests that are permitted.
+    """
 
     def __init__(
         self,
@@ -41,6 +45,7 @@ class HttpApp:
         cors: Cors | None = None,
         problems: Problems | None = None,
         is_healthy: Callable[[], bool] = lambda: True,
+        admission: Admission | None = None,
     ) -> None:
         self._router = Router([*routes, *_health_routes(is_healthy)])
         self._authenticator = authenticator
@@ -49,6 +54,7 @@ class HttpApp:
         self._fallback = fallback
         self._cors = cors or Cors()
         self._problems = problems or Problems()
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -97,8 +103,8 @@ class HttpApp:
                 if refusal is not None:
                     raise refusal
                 return template, _no_route(match)
-            if route.action is not None:
-                require(request.principal, route.action)
+            if not route.public:
+                await self._let_in(request, route)
             return template, await route.handler(request)
         except CyodaError as error:
             return template, self._problems.refusal(error, path)
@@ -106,6 +112,14 @@ class HttpApp:
             return template, None
         except Exception as error:  # noqa: BLE001 - the outermost edge: whatever happens, the client gets a ticket
             return template, self._problems.failure(error, path)
+
+    async def _let_in(self, request: ApiRequest, route: Route) -> None:
+        if route.action is not None:
+            require(request.principal, route.action)
+        if self._admission is not None:
+            limit_bytes = await self._admission.admit(request.principal, route.action)
+            if limit_bytes is not None:
+                request.limit_body(limit_bytes)
 
     def _match(self, method: str, raw_path: str) -> tuple[Match, CyodaError | None]:
         """A path that cannot be decoded is refused only after authentication, like any unknown one."""

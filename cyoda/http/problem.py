@@ -6,7 +6,7 @@ import logging
 from uuid import uuid4
 
 from cyoda import jsonio
-from cyoda.errors import CyodaError, ServerError
+from cyoda.errors import CyodaError, ServerError, TooManyRequests
 from cyoda.http.response import Response
 
 PROBLEM = b"application/problem+json"
@@ -24,6 +24,7 @@ TITLES = {
     415: "Unsupported Media Type",
     422: "Unprocessable Entity",
     428: "Precondition Required",
+    429: "Too Many Requests",
     500: "Internal Server Error",
     501: "Not Implemented",
     503: "Service Unavailable",
@@ -74,4 +75,5 @@ def _problem(error: CyodaError, detail: str, path: str, *, ticket: str | None = 
     if error.retryable:
         properties["retryable"] = True
     document["properties"] = properties
-    return Response(error.status, jsonio.dumps(document), PROBLEM)
+    headers = ((b"retry-after", b"%d" % error.retry_after_seconds),) if isinstance(error, TooManyRequests) else ()
+    return Response(error.status, jsonio.dumps(document), PROBLEM, headers)

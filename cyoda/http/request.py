@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 from uuid import UUID
 
+from cyoda.admission import payload_too_large
 from cyoda.errors import BadRequest, BodyTooLarge, InvalidParameter, MissingParameter
 from cyoda.http import binding
 from cyoda.principal import Principal
@@ -147,6 +148,26 @@ class ApiRequest:
         if size > limit_bytes:
             raise BodyTooLarge(refusal)
         return b"".join(parts)
+
+    def limit_body(self, limit_bytes: int) -> None:
+        """From now on no more of the body is read than this, whatever the endpoint takes.
+
+        Raises PayloadTooLarge for a body that is declared larger; reading raises it for one that turns out so.
+        """
+        declared = self.headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > limit_bytes:
+            raise payload_too_large(limit_bytes)
+        unlimited, size = self._receive, 0
+
+        async def receive() -> Message:
+            nonlocal size
+            message = await unlimited()
+            size += len(message.get("body", b""))
+            if size > limit_bytes:
+                raise payload_too_large(limit_bytes)
+            return message
+
+        self._receive = receive
 
     async def _next_part(self) -> Message:
         message = await self._receive()

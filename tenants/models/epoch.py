@@ -11,6 +11,7 @@ class Epoch(models.Model):
     class Name(models.TextChoices):
         KEYS = "keys"
         PROVIDERS = "providers"
+        TIERS = "tiers"
 
     name = models.CharField(max_length=32, choices=Name.choices, primary_key=True)
     number = models.BigIntegerField(default=0)

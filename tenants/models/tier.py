@@ -63,7 +63,10 @@ class Subscription(models.Model):
 
 
 class QuotaWindow(models.Model):
-    """How much of a rate was handed out to nodes in one window of time (contract: control plane 3.1)."""
+    """How much of a rate was handed out to nodes in one window of time (contract: control plane 3.1).
+
+    `tenant` is the schema name of the environment.
+    """
 
     tenant = models.CharField(max_length=63)
     entitlement = models.CharField(max_length=32)
@@ -79,3 +82,16 @@ class QuotaWindow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.entitlement} of {self.tenant}"
+
+
+class MemberSeat(models.Model):
+    """A calculation member that is connected to some node; one that is not seen for a while is gone."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    tenant = models.CharField(max_length=63, db_index=True)
+    seen_at = models.DateTimeField()
+
+    objects = models.Manager()
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -14,6 +14,7 @@ from cyoda.errors import CyodaError, Forbidden, StorageUnavailable, Unauthorized
 from cyoda.principal import TenantId
 from tenants.naming import UnusableTenantId, schema_name_of
 from tenants.services.off_loop import OrmThread
+from tenants.services.sharing import Shared
 from tenants.services.standing import Standing, admit_tenant, standing_of, standings_changed_since
 
 REFRESH_SECONDS = 1.0
@@ -41,7 +42,7 @@ class StoredTenants:
         self._clock = clock
         self._open: dict[TenantId, str] = {}
         self._closed: dict[TenantId, Standing] = {}
-        self._first_sights: dict[TenantId, asyncio.Task[Standing]] = {}
+        self._first_sights: Shared[TenantId, Standing] = Shared()
         self._refreshing: asyncio.Task[None] | None = None
 
     async def schema_of(self, tenant: TenantId) -> str:
@@ -54,7 +55,9 @@ class StoredTenants:
             return schema
         standing = self._closed.get(tenant)
         if standing is None:
-            standing = await self._learn(tenant)
+            standing = await self._first_sights.ask(
+                tenant, lambda: self._first_sight(tenant, may_create=self._auto_create)
+            )
         if standing is Standing.OPEN:
             return schema_name_of(tenant)
         raise _refusal(standing)
@@ -79,20 +82,6 @@ class StoredTenants:
         if self._refreshing is not None:
             self._refreshing.cancel()
             await asyncio.wait([self._refreshing])
-
-    async def _learn(self, tenant: TenantId) -> Standing:
-        """Concurrent first sights share one look; a caller that goes away does not end it for the others."""
-        task = self._first_sights.get(tenant)
-        if task is None:
-            first_sight = self._first_sight(tenant, may_create=self._auto_create)
-            task = self._first_sights[tenant] = asyncio.create_task(first_sight)
-            task.add_done_callback(lambda done: self._first_sight_is_over(tenant, done))
-        return await asyncio.shield(task)
-
-    def _first_sight_is_over(self, tenant: TenantId, done: asyncio.Task[Standing]) -> None:
-        del self._first_sights[tenant]
-        if not done.cancelled():
-            done.exception()  # counts as heard, also when every caller has gone
 
     async def _first_sight(self, tenant: TenantId, *, may_create: bool) -> Standing:
         try:

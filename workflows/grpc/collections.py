@@ -87,7 +87,7 @@ ROUTES = {
     ),
     "EntityDeleteAllRequest": Frames(
         reply="EntityDeleteAllResponse",
-        action=Action.WRITE,
+        action=Action.DELETE,
         handle=delete_all,
         placeholder=always({"entityIds": [], "modelId": "", "numDeleted": 0}),
     ),

@@ -203,7 +203,7 @@ ROUTES = {
     "EntityUpdateRequest": _transaction(update),
     "EntityPatchRequest": _transaction(patch),
     "EntityDeleteRequest": Unary(
-        reply="EntityDeleteResponse", action=Action.WRITE, handle=delete, placeholder=_not_deleted, names_request=True
+        reply="EntityDeleteResponse", action=Action.DELETE, handle=delete, placeholder=_not_deleted, names_request=True
     ),
     "EntityTransitionRequest": Unary(
         reply="EntityTransitionResponse", action=Action.WRITE, handle=transition, placeholder=always(NOTHING)

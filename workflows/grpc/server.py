@@ -11,6 +11,7 @@ import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from cyoda.admission import Admission
 from cyoda.clock import Clock
 from workflows.compute.members import Registry
 from workflows.grpc.authentication import Authenticate, Context, authenticated
@@ -38,11 +39,12 @@ class GrpcServer:
         registry: Registry,
         clock: Clock,
         platform: Platform,
+        admission: Admission | None = None,
     ) -> None:
         self._options = options
         self._authenticate = authenticate
-        self._streams = Streams(StreamPorts(registry, options.keep_alive, clock))
-        self._service = Service(authenticate, platform)
+        self._streams = Streams(StreamPorts(registry, options.keep_alive, clock, platform.quotas))
+        self._service = Service(authenticate, platform, admission)
         self._server: grpc.aio.Server | None = None
         self._health = _HealthServicer() if options.health else None
 

@@ -8,7 +8,9 @@ from typing import NoReturn, TypeVar
 
 import grpc
 
+from cyoda.admission import Admission, payload_too_large
 from cyoda.permissions import require
+from cyoda.principal import Principal
 from workflows.grpc import cloudevents, replies
 from workflows.grpc.authentication import Authenticate, Context, authenticated, metadata_value
 from workflows.grpc.cloudevents import MalformedEvent
@@ -37,15 +39,16 @@ class Rpc:
 class Service:
     """Serves the unary and server-stream rpcs."""
 
-    def __init__(self, authenticate: Authenticate, platform: Platform) -> None:
+    def __init__(self, authenticate: Authenticate, platform: Platform, admission: Admission | None = None) -> None:
         self._authenticate = authenticate
         self._platform = platform
+        self._admission = admission
 
     async def unary(self, rpc: Rpc, message: bytes, context: Context) -> bytes:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Unary, event, context)
         try:
-            require(call.principal, route.action)
+            await self._let_in(call.principal, route, message)
             call = _joined(rpc, call, context)
             return _reply(route, call, await route.handle(call))
         except InvalidPayload as error:
@@ -59,7 +62,7 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Frames, event, context)
         try:
-            require(call.principal, route.action)
+            await self._let_in(call.principal, route, message)
             call = _joined(rpc, call, context)
             async for answer in route.handle(call):
                 yield _reply(route, call, answer)
@@ -69,6 +72,14 @@ class Service:
             yield refusal.reply
         except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes the last frame
             yield _failure(route, call, fault)
+
+    async def _let_in(self, principal: Principal, route: Route, message: bytes) -> None:
+        """Raises Forbidden, and what Admission.admit raises."""
+        require(principal, route.action)
+        if self._admission is not None:
+            limit_bytes = await self._admission.admit(principal, route.action)
+            if limit_bytes is not None and len(message) > limit_bytes:
+                raise payload_too_large(limit_bytes)
 
     async def _opened(self, rpc: Rpc, message: bytes, context: Context) -> tuple[CloudEvent, Call]:
         principal = await authenticated(context, self._authenticate)

@@ -17,6 +17,7 @@ import grpc
 import grpc.aio
 
 from cyoda.clock import Clock
+from cyoda.errors import QuotaExceeded, StorageUnavailable
 from cyoda.permissions import Action, permitted
 from cyoda.principal import Principal
 from workflows.compute.events import RESPONSE_TYPES, UnreadableResponse
@@ -26,6 +27,7 @@ from workflows.grpc.authentication import Context
 from workflows.grpc.cloudevents import MalformedEvent
 from workflows.grpc.options import KeepAlive
 from workflows.grpc.replies import status_message
+from workflows.services.quotas import Quotas
 
 _log = logging.getLogger(__name__)
 END: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue] - defined by the C extension
@@ -57,6 +59,7 @@ class StreamPorts:
     registry: Registry
     keep_alive: KeepAlive
     clock: Clock
+    quotas: Quotas
 
 
 class Streams:
@@ -132,8 +135,9 @@ class MemberStream:
 
     async def _read(self) -> None:
         member = self._join(await self._context.read())
-        self._heard_at = self._loop.time()
         try:
+            await self._take_seat(member)
+            self._heard_at = self._loop.time()
             self._probe_later(member)
             self._outbox.put(cloudevents.write(members.GREET, members.greet(member.id, member.tenant)))
             self._ports.registry.add(member)
@@ -141,6 +145,7 @@ class MemberStream:
                 self._receive(member, message)
         finally:
             self._ports.registry.remove(member)
+            self._ports.quotas.leave_seat(member.id)
             if self._tick is not None:
                 self._tick.cancel()
 
@@ -170,6 +175,15 @@ class MemberStream:
             send=self._outbox.ask,
             clock=self._ports.clock,
         )
+
+    async def _take_seat(self, member: Member) -> None:
+        """Raises StreamEnded: the organisation has as many members connected as its tier allows."""
+        try:
+            await self._ports.quotas.take_seat(member.tenant, member.id)
+        except QuotaExceeded as refusal:
+            raise StreamEnded(grpc.StatusCode.RESOURCE_EXHAUSTED, refusal.detail) from refusal
+        except StorageUnavailable as refusal:
+            raise StreamEnded(grpc.StatusCode.UNAVAILABLE, refusal.detail) from refusal
 
     def _receive(self, member: Member, message: bytes) -> None:
         """Nothing that a joined member says ends its stream (contract: grpc 11.7)."""

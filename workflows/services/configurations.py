@@ -84,7 +84,8 @@ class View:
         self._fresh = fresh
         self.tenant = tenant
         self.used: dict[ModelKey, Configured] = {}
-        self.extended: set[ModelKey] = set()
+        self.extended: dict[ModelKey, Model] = {}
+        """The models that the attempt widens; as wide as it makes them where that has a limit."""
         self.transaction: Transaction | None = None
 
     async def get(self, key: ModelKey, transaction: Transaction | None = None) -> Configured:

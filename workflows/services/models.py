@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import msgspec
 
 from cyoda import jsonio
-from cyoda.errors import BadRequest, ModelNotFound
+from cyoda.errors import BadRequest, Conflict, ModelNotFound
 from cyoda.principal import Principal
 from workflows.core.entity import ModelKey
 from workflows.core.field_index import FieldIndex, IndexState, joint_state
@@ -15,9 +16,11 @@ from workflows.core.schema.export import exported
 from workflows.core.schema.model import Model, imported
 from workflows.core.schema.validation import joined
 from workflows.core.unique import UniqueKey
+from workflows.services.configurations import MAX_ATTEMPTS
 from workflows.services.documents import parse_sample
 from workflows.services.platform import Platform
-from workflows.storage.base import ModelChange, StoredModel
+from workflows.services.quotas import Check, model_check
+from workflows.storage.base import ModelChange, StaleConfiguration, StoredModel
 
 
 def model_not_found(key: ModelKey) -> ModelNotFound:
@@ -33,18 +36,26 @@ async def import_model(
 ) -> Model:
     """Create a model from a sample, or widen an unlocked one by it.
 
-    Raises BadRequest (format, converter, unparsable sample), ModelAlreadyLocked, InvalidUniqueKeyDefinition.
+    Raises BadRequest (format, converter, unparsable sample), ModelAlreadyLocked, InvalidUniqueKeyDefinition,
+    QuotaExceeded, Conflict (the tenant's configuration keeps changing).
     """
     if converter != "SAMPLE_DATA":
         raise BadRequest("unsupported import converter")
 
-    def decide(stored: StoredModel, _live: int) -> ModelChange:
-        if stored.model is not None:
-            stored.model.check_importable()
-        sample = parse_sample(body, data_format)
-        return ModelChange(model=imported(key, stored.model, sample, platform.clock()), workflows=stored.workflows)
+    for _ in range(MAX_ATTEMPTS):
+        check = await model_check(principal.tenant, key, platform.quotas, platform.storage)
 
-    return await _change(principal, key, decide, platform)
+        def decide(stored: StoredModel, _live: int, check: Check | None = check) -> ModelChange:
+            if stored.model is not None:
+                stored.model.check_importable()
+            model = imported(key, stored.model, parse_sample(body, data_format), platform.clock())
+            if check is not None:
+                check(model, stored.epoch)
+            return ModelChange(model=model, workflows=stored.workflows)
+
+        with suppress(StaleConfiguration):
+            return await _change(principal, key, decide, platform)
+    raise Conflict
 
 
 async def export_model(principal: Principal, key: ModelKey, *, converter: str, platform: Platform) -> bytes:

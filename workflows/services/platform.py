@@ -10,6 +10,7 @@ from cyoda.clock import Clock
 from cyoda.ids import IdSource
 from workflows.compute.gateway import ComputeGateway
 from workflows.services.configurations import Configurations
+from workflows.services.quotas import NoQuotas, Quotas
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage, Work
 
@@ -56,3 +57,4 @@ class Platform:
     transactions: Transactions
     limits: Limits = Limits()
     workers: Workers = field(default_factory=NoWorkers)
+    quotas: Quotas = field(default_factory=NoQuotas)

@@ -22,6 +22,7 @@ from workflows.services.configurations import Configured, View
 from workflows.services.documents import Accepted
 from workflows.services.engine import Executor, drive
 from workflows.services.platform import Platform
+from workflows.services.quotas import model_check
 from workflows.services.transaction import Transaction
 
 T = TypeVar("T")
@@ -44,10 +45,10 @@ class Settling:
         """What is left of the last update that EntityModified ended: its start and its abortion."""
 
     async def create(self, key: ModelKey, accepted: Accepted) -> Version:
-        """Raises WorkflowFailed, the dispatch errors, InvalidUniqueKey."""
+        """Raises WorkflowFailed, the dispatch errors, InvalidUniqueKey, QuotaExceeded (the schema grows)."""
         configured = await self._view.get(key, self._transaction)
         subject = self._new_subject(self._platform.new_id(), key, accepted.document)
-        self._extend(accepted)
+        await self._extend(accepted, configured)
         trail = Trail(self._platform.clock)
         executor = self._executor(subject.entity_id, configured)
         settled = await self._drive(create(subject, configured.workflows, trail, self._terms), executor, trail)
@@ -65,10 +66,11 @@ class Settling:
         """Settle an entity read in this transaction with a new document.
 
         `if_match` is compared with the version the transaction sees, or with the committed one (items of a
-        collection). Raises TransitionNotFound, WorkflowFailed, the dispatch errors, EntityModified, InvalidUniqueKey.
+        collection). Raises TransitionNotFound, WorkflowFailed, the dispatch errors, EntityModified, InvalidUniqueKey,
+        QuotaExceeded (the schema grows).
         """
         configured = await self._view.get(version.model, self._transaction)
-        self._extend(accepted)
+        await self._extend(accepted, configured)
         trail = Trail(self._platform.clock)
         requested = transition if transition is not None and not against_committed else ""
         subject = self._changed_subject(version, accepted.document, requested)
@@ -137,10 +139,19 @@ class Settling:
             refusal=refusal, claims=partial(_claims, configured), is_conflict_modification=is_conflict_modification,
         )  # fmt: skip
 
-    def _extend(self, accepted: Accepted) -> None:
-        if accepted.extension is not None:
-            self._transaction.extend(accepted.extension)
-            self._view.extended.add(accepted.extension.model)
+    async def _extend(self, accepted: Accepted, configured: Configured) -> None:
+        """Raises QuotaExceeded."""
+        extension = accepted.extension
+        if extension is None:
+            return
+        key, platform = extension.model, self._platform
+        wider = configured.model
+        check = await model_check(self._principal.tenant, key, platform.quotas, platform.storage)
+        if check is not None:
+            wider = self._view.extended.get(key, wider).extended(extension.node)
+            check(wider, configured.epoch)
+        self._transaction.extend(extension)
+        self._view.extended[key] = wider
 
     def _new_subject(self, entity_id: UUID, key: ModelKey, document: Document) -> Version:
         transaction, now = self._transaction, self._platform.clock()
