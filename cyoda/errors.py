@@ -111,25 +111,6 @@ class TooManyRequests(CyodaError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class QuotaExceeded(CyodaError):
-    """The organisation's tier does not allow more of this; the properties name the entitlement and its limit."""
-
-    code, status = "QUOTA_EXCEEDED", 403
-
-    def __init__(self, entitlement: str, limit: int, what: str) -> None:
-        super().__init__(f"the limit of {limit} {what} is reached", {"entitlementId": entitlement, "limit": limit})
-
-
-class TooManyRequests(CyodaError):
-    """More requests or callouts in the interval than the organisation's tier allows: wait, then repeat."""
-
-    code, status, retryable = "TOO_MANY_REQUESTS", 429, True
-
-    def __init__(self, message: str, *, retry_after_seconds: int, properties: Mapping[str, object]) -> None:
-        super().__init__(message, {**properties, "retryAfterSeconds": retry_after_seconds})
-        self.retry_after_seconds = retry_after_seconds
-
-
 class UnsupportedMediaType(CyodaError):
     """A patch of another format, or with another content type, than merge patch in JSON."""
 

@@ -10,7 +10,7 @@ from tenants.models.outbox import Outbox
 from tenants.models.person import Invitation, Membership, Person, RefreshToken, Role
 from tenants.models.provider import OidcProvider
 from tenants.models.provisioning import Provisioning, ProvisioningStep
-from tenants.models.tier import QuotaWindow, Subscription, Tier
+from tenants.models.tier import MemberSeat, QuotaWindow, Subscription, Tier
 
 __all__ = [
     "Audience",
@@ -20,6 +20,7 @@ __all__ = [
     "Environment",
     "Epoch",
     "Invitation",
+    "MemberSeat",
     "Membership",
     "OidcProvider",
     "Organisation",
