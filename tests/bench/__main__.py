@@ -42,13 +42,16 @@ class Options:
     ceilings: bool
     searches: bool
     large: bool
-    engine: bool
+    in_flight: Sequence[int]
+    """Of the callouts; none when the engine is left out."""
 
 
 def parse(arguments: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="of each case and number of connections (5)")
-    parser.add_argument("--quick", action="store_true", help="one second each, memory over 10,000 requests")
+    parser.add_argument(
+        "--quick", action="store_true", help="one second each, memory over 10,000 requests, at most 1,000 callouts"
+    )
     parser.add_argument("--connections", default="1,8,32", help="comma-separated (1,8,32)")
     parser.add_argument("--only", action="append", metavar="NAME", help="cases whose name contains this; repeatable")
     parser.add_argument("--requests", type=int, default=100_000, help="of the memory test (100,000); 0 leaves it out")
@@ -60,6 +63,7 @@ def parse(arguments: Sequence[str]) -> Options:
     parser.add_argument("--large", action="store_true", help="only PATCH, and whole collections of 100,000")
     parser.add_argument("--engine", action="store_true", help="only the engine: alone, callouts in flight, timers")
     given = parser.parse_args(arguments)
+    is_partial = not given.engine and (given.only or given.large or given.searches)
     seconds = 1.0 if given.quick else given.seconds
     requests = 1_000_000 if given.million else 10_000 if given.quick and given.requests else given.requests
     cases = [
@@ -77,7 +81,7 @@ def parse(arguments: Sequence[str]) -> Options:
         ceilings=not given.without_ceilings,
         searches=given.searches,
         large=given.large,
-        engine=given.engine or not (given.only or given.large or given.searches),
+        in_flight=() if is_partial else callout_cases.IN_FLIGHT[: -1 if given.quick else None],
     )
 
 
@@ -108,7 +112,7 @@ def run(options: Options, home: Path) -> Run:
             _run_large(Api(node.api, node.token()), place, options, pool, result)
         elif options.requests:
             _measure_memory(node.pid, place, options.requests, pool, result.process)
-        if options.engine:
+        if options.in_flight:
             _run_engine(Api(node.api, node.token()), place, options, pool, result)
     return result
 
@@ -143,7 +147,7 @@ def _run_searches(api: Api, place: Place, options: Options, pool: Executor, resu
 def _run_engine(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:
     _add(pool.submit(engine_alone.run, options.length.seconds).result(), result)
     _add(timer_cases.run(api, place), result)
-    for figure, memory in callout_cases.run(api, place, options.length, pool):
+    for figure, memory in callout_cases.run(api, place, options.length, pool, options.in_flight):
         _add(figure, result)
         if memory is not None:
             result.memory.append(memory)
