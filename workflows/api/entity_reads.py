@@ -98,13 +98,14 @@ async def list_changes(request: ApiRequest, platform: Platform) -> Response:
     answer=list[str],
     errors=[EntityNotFound, StorageUnavailable],
 )
-async def list_transitions(request: ApiRequest, platform: Platform) -> Response:
+async def list_transitions(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     names = await entity_reads.available_transitions(
         request.principal,
         request.values["entityId"],
         at=_instant(request.query_text("pointInTime")),
         transaction_id=_transaction_id(request.query_text("transactionId")),
         platform=platform,
+        join=join,
     )
     return json_response(names)
 
@@ -117,14 +118,15 @@ async def list_transitions(request: ApiRequest, platform: Platform) -> Response:
     errors=[EntityNotFound, StorageUnavailable],
     deprecated=True,
 )
-async def fetch_transitions(request: ApiRequest, platform: Platform) -> Response:
+async def fetch_transitions(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     """The legacy form: the class must look like one and is otherwise not compared with the entity's model."""
     entity_class, entity_id = request.query_text("entityClass"), request.query_text("entityId")
     if not entity_class or not entity_id:
         raise BadRequest("entityClass and entityId are required")
     if "." not in entity_class or entity_class.endswith("."):
         raise BadRequest("entityClass must be in format Name.Version (e.g., Offer.1)")
-    return json_response(await entity_reads.available_transitions(request.principal, entity_id, platform=platform))
+    names = await entity_reads.available_transitions(request.principal, entity_id, platform=platform, join=join)
+    return json_response(names)
 
 
 def _instant(text: str | None) -> datetime | None:

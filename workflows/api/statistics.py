@@ -13,6 +13,7 @@ from workflows.api.wire import Moment, Shape
 from workflows.core.entity import ModelKey
 from workflows.services import statistics
 from workflows.services.platform import Platform
+from workflows.services.transaction import Join
 from workflows.storage.base import StateCount
 
 _AT = query("pointInTime", Moment, "Checked for its form; has no effect.")
@@ -33,18 +34,18 @@ class StateCountShape(Shape, frozen=True, kw_only=True):
 
 
 @operation("Count the entities of every model", _AT, answer=list[ModelCount], errors=[StorageUnavailable])
-async def count_entities(request: ApiRequest, platform: Platform) -> Response:
+async def count_entities(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     request.query_time("pointInTime")
-    counts = await statistics.count_entities(request.principal, platform=platform)
+    counts = await statistics.count_entities(request.principal, platform=platform, join=join)
     return json_response([_model_count(key, count) for key, count in counts])
 
 
 @operation("Count the entities of a model", _AT, answer=ModelCount, errors=[ModelNotFound, StorageUnavailable])
-async def count_entities_of(request: ApiRequest, platform: Platform) -> Response:
+async def count_entities_of(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key = model_key(request)
     request.query_time("pointInTime")
     return json_response(
-        _model_count(key, await statistics.count_entities_of(request.principal, key, platform=platform))
+        _model_count(key, await statistics.count_entities_of(request.principal, key, platform=platform, join=join))
     )
 
 
@@ -55,10 +56,12 @@ async def count_entities_of(request: ApiRequest, platform: Platform) -> Response
     answer=list[StateCountShape],
     errors=[StorageUnavailable],
 )
-async def count_states(request: ApiRequest, platform: Platform) -> Response:
+async def count_states(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     request.query_time("pointInTime")
     states = request.query_list("states")
-    return _state_counts(await statistics.count_states(request.principal, None, states=states, platform=platform))
+    return _state_counts(
+        await statistics.count_states(request.principal, None, states=states, platform=platform, join=join)
+    )
 
 
 @operation(
@@ -68,11 +71,13 @@ async def count_states(request: ApiRequest, platform: Platform) -> Response:
     answer=list[StateCountShape],
     errors=[ModelNotFound, StorageUnavailable],
 )
-async def count_states_of(request: ApiRequest, platform: Platform) -> Response:
+async def count_states_of(request: ApiRequest, platform: Platform, join: Join | None) -> Response:
     key = model_key(request)
     request.query_time("pointInTime")
     states = request.query_list("states")
-    return _state_counts(await statistics.count_states(request.principal, key, states=states, platform=platform))
+    return _state_counts(
+        await statistics.count_states(request.principal, key, states=states, platform=platform, join=join)
+    )
 
 
 def _model_count(key: ModelKey, count: int) -> ModelCount:

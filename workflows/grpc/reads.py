@@ -111,9 +111,10 @@ async def search_direct(call: Call) -> AsyncIterator[Answer]:
 async def count(call: Call) -> AsyncIterator[Answer]:
     model = payload(call, StatsRequest).model
     if model is None:
-        counts = await statistics.count_entities(call.principal, platform=call.platform)
+        counts = await statistics.count_entities(call.principal, platform=call.platform, join=call.join)
     else:
-        counts = [(model.key, await statistics.count_entities_of(call.principal, model.key, platform=call.platform))]
+        key, platform = model.key, call.platform
+        counts = [(key, await statistics.count_entities_of(call.principal, key, platform=platform, join=call.join))]
     for key, number in counts:
         yield Answer({"modelName": key.name, "modelVersion": key.version, "count": number})
 
@@ -125,6 +126,7 @@ async def count_by_state(call: Call) -> AsyncIterator[Answer]:
         request.model.key if request.model else None,
         states=request.states or None,
         platform=call.platform,
+        join=call.join,
     )
     for row in rows:
         yield Answer(

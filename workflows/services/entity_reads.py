@@ -38,19 +38,25 @@ async def get_entity(
     """
     if at is not None and transaction_id is not None:
         raise BadRequest("cannot specify both pointInTime and transactionId")
-    tenant = principal.tenant
-    if at is not None:
-        version = await platform.storage.read_as_of(tenant, entity_id, at)
-    elif transaction_id is not None:
-        version = await platform.storage.read_written_by(tenant, entity_id, transaction_id)
-    elif join is not None:
-        async with platform.transactions.run(principal, join) as transaction:
-            version = await transaction.read(entity_id)
+    if transaction_id is not None:
+        version = await platform.storage.read_written_by(principal.tenant, entity_id, transaction_id)
     else:
-        version = (await platform.storage.read(tenant, (entity_id,))).get(entity_id)
+        version = await _seen(principal, entity_id, at, platform, join)
     if version is None:
         raise not_found(entity_id)
     return version
+
+
+async def _seen(
+    principal: Principal, entity_id: UUID, at: datetime | None, platform: Platform, join: Join | None
+) -> Version | None:
+    """The live version at an instant, in the joined transaction, or else the latest."""
+    if at is not None:
+        return await platform.storage.read_as_of(principal.tenant, entity_id, at)
+    if join is not None:
+        async with platform.transactions.run(principal, join) as transaction:
+            return await transaction.read(entity_id)
+    return (await platform.storage.read(principal.tenant, (entity_id,))).get(entity_id)
 
 
 async def list_entities(
@@ -127,12 +133,13 @@ async def available_transitions(
     at: datetime | None = None,
     transaction_id: UUID | None = None,
     platform: Platform,
+    join: Join | None = None,
 ) -> list[str]:
     """Names of all transitions of the entity's state in the selected workflow, in order (contract: engine 2.7).
 
     Raises EntityNotFound, BadRequest (both selectors, unknown transaction).
     """
-    version = await _version_for_transitions(principal, entity_id, at, transaction_id, platform)
+    version = await _version_for_transitions(principal, entity_id, at, transaction_id, platform, join)
     configured = await platform.configurations.load(principal.tenant, version.model)
     return await offered_transitions(
         principal, version, configured.workflows, compute=platform.compute, clock=platform.clock
@@ -140,7 +147,12 @@ async def available_transitions(
 
 
 async def _version_for_transitions(
-    principal: Principal, entity_id: str, at: datetime | None, transaction_id: UUID | None, platform: Platform
+    principal: Principal,
+    entity_id: str,
+    at: datetime | None,
+    transaction_id: UUID | None,
+    platform: Platform,
+    join: Join | None,
 ) -> Version:
     missing = EntityNotFound(f"entity {entity_id} not found")
     if at is not None and transaction_id is not None:
@@ -149,16 +161,12 @@ async def _version_for_transitions(
         identity = UUID(entity_id)
     except ValueError:
         raise missing from None
-    tenant = principal.tenant
     if transaction_id is not None:
-        written = await platform.storage.read_written_by(tenant, identity, transaction_id)
+        written = await platform.storage.read_written_by(principal.tenant, identity, transaction_id)
         if written is None:
             raise BadRequest(f"cannot resolve the transaction's commit time (txID={transaction_id})")
         return written
-    if at is not None:
-        version = await platform.storage.read_as_of(tenant, identity, at)
-    else:
-        version = (await platform.storage.read(tenant, (identity,))).get(identity)
+    version = await _seen(principal, identity, at, platform, join)
     if version is None:
         raise missing
     return version

@@ -240,6 +240,21 @@ async def test_18_a_callback_may_call_out_in_the_same_transaction(orders: Client
     assert {(await read(orders, each))["meta"]["state"] for each in (outer_id, inner_id)} == {"RATED"}
 
 
+async def test_18_statistics_of_a_callback_count_what_is_not_committed_yet(orders: Client, node: Node) -> None:
+    await flow(node, PROCESSED)
+    member = await orders.member(("rating",))
+    moving = rate(orders, await created(orders))
+    request, token = await asked(member)
+    await orders.one("entityManage", "EntityCreateRequest", child("c"), bearer="acme-m2m", token=token)
+    for event_type in ("EntityStatsGetRequest", "EntityStatsByStateGetRequest"):
+        for payload in ({}, {"model": ORDER}):
+            for join, count in ((token, 2), ("", 1)):
+                ((_, frame),) = await orders.many("entitySearchCollection", event_type, payload, token=join)
+                assert frame["count"] == count
+    await say(member, request)
+    assert (await moving)["success"]
+
+
 def test_the_reply_types_of_the_catalogue_are_those_with_placeholders() -> None:
     assert {route.reply for _, _, route in ROUTES} == PLACEHOLDERS.keys()
 
