@@ -36,7 +36,7 @@ from workflows.services.transaction import Join
 Endpoint = Callable[[ApiRequest, Platform], Awaitable[Response]]
 JoiningEndpoint = Callable[[ApiRequest, Platform, Join | None], Awaitable[Response]]
 
-READ, WRITE, CONFIGURE = Action.READ, Action.WRITE, Action.CONFIGURE
+READ, WRITE, DELETE, CONFIGURE = Action.READ, Action.WRITE, Action.DELETE, Action.CONFIGURE
 
 _PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("GET", "/model/", READ, models.list_models),
@@ -57,8 +57,8 @@ _PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("GET", "/entity/{entityId}/why", READ, explaining.explain_entity),
     ("POST", "/message/new/{subject}", WRITE, messages.create_message),
     ("GET", "/message/{messageId}", READ, messages.get_message),
-    ("DELETE", "/message/{messageId}", WRITE, messages.delete_message),
-    ("DELETE", "/message", WRITE, messages.delete_messages),
+    ("DELETE", "/message/{messageId}", DELETE, messages.delete_message),
+    ("DELETE", "/message", DELETE, messages.delete_messages),
     ("POST", "/search/async/{entityName}/{modelVersion}", READ, search_jobs.submit_search),
     ("GET", "/search/async/{jobId}/status", READ, search_jobs.search_status),
     ("GET", "/search/async/{jobId}", READ, search_jobs.search_results),
@@ -75,8 +75,8 @@ _JOINING: tuple[tuple[str, str, Action, JoiningEndpoint], ...] = (
     ("PUT", "/entity/{format}/{entityId}/{transition}", WRITE, entities.update_entity),
     ("PATCH", "/entity/{format}/{entityId}", WRITE, entities.patch_entity),
     ("PATCH", "/entity/{format}/{entityId}/{transition}", WRITE, entities.patch_entity),
-    ("DELETE", "/entity/{entityId}", WRITE, entities.delete_entity),
-    ("DELETE", "/entity/{entityName}/{modelVersion}", WRITE, entities.delete_entities),
+    ("DELETE", "/entity/{entityId}", DELETE, entities.delete_entity),
+    ("DELETE", "/entity/{entityName}/{modelVersion}", DELETE, entities.delete_entities),
     ("GET", "/entity/{entityId}", READ, entity_reads.get_entity),
     ("GET", "/entity/{entityName}/{modelVersion}", READ, entity_reads.list_entities),
     ("GET", "/entity/{entityId}/transitions", READ, entity_reads.list_transitions),
