@@ -21,14 +21,17 @@ from cyoda.clock import system_clock
 from cyoda.conf import Conf, unknown_names
 from cyoda.data_plane import OnLoop, OperatorsDataPlane, serve_operators
 from cyoda.databases import use_database
+from cyoda.demo import reachable
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
-from cyoda.operators import ensure_operator
+from cyoda.operators import ensure_operator, setup_path
 from cyoda.runtime import Addresses, build_node, serve
 from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
 from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
+from tenants.services.quotas import StoredQuotas
+from tenants.services.tiers import is_tier
 
 OLDEST_POSTGRES = 170000
 _COLLECT_EVERY = 10_000
@@ -58,7 +61,8 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
-    node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity)
+    quotas = StoredQuotas() if conf.quotas.enabled else None
+    node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity, quotas=quotas)
     own_loop = OnLoop(asyncio.get_running_loop())
     serve_operators(OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members))
 
@@ -112,12 +116,23 @@ def _prepare_database(conf: Conf) -> None:
             raise NodeError("PostgreSQL 17 or newer is needed, the configured one is older.")
         if migrate_public():
             log.info("public schema migrated")
-        ensure_operator(conf.platform)
+        if not ensure_operator(conf.platform):
+            _offer_setup(conf)
+        if conf.quotas.enabled and not is_tier(conf.quotas.default_tier):
+            raise NodeError(f"CYODA_DEFAULT_TIER must name a tier: there is no {conf.quotas.default_tier!r}.")
     except Error as error:
         reason = " ".join(str(error).split())
         raise NodeError(f"The database of CYODA_DATABASE_URL cannot be used: {reason}") from None
     finally:
         connections.close_all()
+
+
+def _offer_setup(conf: Conf) -> None:
+    """On the console, and in no log: whoever has the link runs the platform."""
+    path = setup_path()
+    if path is not None:
+        base = conf.people.public_url or f"http://{reachable(conf.http.bind_address)}:{conf.http.port}"
+        sys.stderr.write(f"\n  There is no administrator yet. This link makes the first one, once:\n  {base}{path}\n\n")
 
 
 def _warn(conf: Conf) -> None:

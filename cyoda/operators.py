@@ -1,10 +1,11 @@
-"""The first login of the operators' back office (CYODA_ADMIN_USER, CYODA_ADMIN_PASSWORD)."""
+"""The first login of the operators' back office: configured (CYODA_ADMIN_USER, CYODA_ADMIN_PASSWORD), or by a link."""
 
 from __future__ import annotations
 
 from django.contrib.auth import get_user_model
 
 from cyoda.conf import Platform
+from tenants.services.administrators import new_setup_token
 
 
 def ensure_operator(platform: Platform) -> bool:
@@ -20,3 +21,9 @@ def ensure_operator(platform: Platform) -> bool:
         user.set_password(platform.admin_password)
         user.save()
     return True
+
+
+def setup_path() -> str | None:
+    """The path of a one-time link that makes the first administrator; None when there is one."""
+    token = new_setup_token()
+    return None if token is None else f"/setup/{token}"

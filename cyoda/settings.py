@@ -6,7 +6,9 @@ from pathlib import Path
 
 from cyoda.conf import load
 from cyoda.databases import django_database
+from cyoda.demo import reachable
 from cyoda.embedded.home import Home
+from cyoda.mail import django_mail
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CONF = load(os.environ)
@@ -18,7 +20,8 @@ ROOT_URLCONF = "cyoda.urls"
 APPEND_SLASH = False
 USE_TZ = True
 TIME_ZONE = "UTC"
-USE_I18N = False
+USE_I18N = True
+LANGUAGES = [("en", "English")]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING_CONFIG = "cyoda.telemetry.logs.configure_django"
 LOGGING = {"conf": CONF}
@@ -26,17 +29,25 @@ LOGGING = {"conf": CONF}
 # Every table of Django lives in the public schema; a tenant's schema is made by one prepared SQL script
 # (workflows/storage/postgres/schema) and the models of `workflows` are unmanaged views of it.
 SHARED_APPS = [
+    "unfold.contrib.filters",
     "unfold",  # before django_tenants, which has templates of its own for the unstyled admin
     "django_tenants",
     "tenants.apps.TenantsConfig",
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # its modules are loaded with the pages (cyoda/urls.py)
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.usersessions",
     "cyoda",
 ]
+if CONF.people.oidc_url is not None:  # it brings an HTTP client along, which other nodes need not hold
+    SHARED_APPS.append("allauth.socialaccount.providers.openid_connect")
 TENANT_APPS = ["workflows.apps.WorkflowsConfig"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Environment"
@@ -63,6 +74,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "allauth.usersessions.middleware.UserSessionsMiddleware",
 ]
 TEMPLATES = [
     {
@@ -74,20 +87,76 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "tenants.ui.context.page",
             ]
         },
     }
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "tenants.services.people.PasswordEndsTokens"},
 ]
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 
+# Sign-in limits hold over all nodes: what they count is in the database. A cache that forgot early would lift locks.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+        "LOCATION": "cyoda_cache",
+        "OPTIONS": {"MAX_ENTRIES": 200_000},
+    }
+}
+
+# People sign in through django-allauth; accounts come from invitations only (docs/adr/0010).
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+LOGIN_URL = LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "/login"
+LOGIN_REDIRECT_URL = "/"
+ACCOUNT_ADAPTER = "tenants.ui.adapters.Accounts"
+ACCOUNT_FORMS = {"login": "tenants.ui.forms.SignInForm"}
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*"]
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_EMAIL_VERIFICATION = "none"  # an address is known from an invitation's link or from the provider
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ALLAUTH_TRUSTED_PROXY_COUNT = CONF.people.trusted_proxies
+USERSESSIONS_TRACK_ACTIVITY = True
+MFA_ADAPTER = "tenants.ui.adapters.SecondFactors"
+# Without a lasting key a restart would lock people out, so there is no second factor then.
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"] if CONF.secrets_at_rest else []
+MFA_TOTP_ISSUER = "Cyoda"
+MFA_TOTP_TOLERANCE = 1
+SOCIALACCOUNT_ADAPTER = "tenants.ui.adapters.ProviderAccounts"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a link: a form that leads to another site would need that site in the policy
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": CONF.people.oidc_name,
+                "client_id": CONF.people.oidc_client_id,
+                "secret": CONF.people.oidc_client_secret or "",
+                "settings": {"server_url": CONF.people.oidc_url, "oauth_pkce_enabled": True},
+            }
+        ]
+        if CONF.people.oidc_url is not None
+        else []
+    }
+}
+
+PUBLIC_URL = CONF.people.public_url or f"http://{reachable(CONF.http.bind_address)}:{CONF.http.port}"
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONF.people.mail_from
+globals().update(django_mail(CONF.people.mail_url))
+
 STATIC_URL = "/static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True  # straight from the apps: nothing is collected before a start
 WHITENOISE_AUTOREFRESH = False
 
@@ -101,4 +170,12 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
-UNFOLD = {"SITE_TITLE": "Cyoda", "SITE_HEADER": "Cyoda operators", "SHOW_HISTORY": True}
+UNFOLD = {
+    "SITE_TITLE": "Cyoda",
+    "SITE_HEADER": "Cyoda operators",
+    "SHOW_HISTORY": False,  # Django's own log of the admin is not written: the audit log is
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "tenants.admin.navigation.installation",
+    "SIDEBAR": {"navigation": "tenants.admin.navigation.navigation"},
+    "DASHBOARD_CALLBACK": "tenants.admin.dashboard.dashboard",
+}

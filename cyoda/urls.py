@@ -1,8 +1,13 @@
 """Django's routes; the data plane's routes are in the ASGI app in front of them."""
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import path
+from django.urls import include, path
+
+admin.autodiscover()
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] - the back office has no sign-in of its own
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", include("tenants.ui.urls")),
 ]

@@ -1,7 +1,8 @@
 """The control plane as a Django application."""
 
 from django.apps import AppConfig
-from django.db.models.signals import post_migrate
+from django.conf import settings
+from django.db.models.signals import post_migrate, post_save
 
 
 class TenantsConfig(AppConfig):
@@ -9,6 +10,8 @@ class TenantsConfig(AppConfig):
     verbose_name = "Control plane"
 
     def ready(self) -> None:
+        from tenants.services.people import make_person
         from tenants.services.tiers import ensure_tiers
 
+        post_save.connect(make_person, sender=settings.AUTH_USER_MODEL, dispatch_uid="person")
         post_migrate.connect(ensure_tiers, sender=self, dispatch_uid="tiers")

@@ -15,6 +15,7 @@ from typing import Any, cast
 from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
+from cyoda.conf.people import People
 from cyoda.conf.platform import Admin, Grpc, Http, Platform, Quotas, Storage
 from cyoda.conf.variables import ConfError, Variable, read, read_group, variables_of
 
@@ -30,6 +31,7 @@ __all__ = [
     "Iam",
     "Jwt",
     "Oidc",
+    "People",
     "Platform",
     "Quotas",
     "Scheduler",
@@ -53,12 +55,18 @@ class Conf:
     jwt: Jwt = dataclasses.field(default_factory=Jwt)
     bootstrap: Bootstrap = dataclasses.field(default_factory=Bootstrap)
     oidc: Oidc = dataclasses.field(default_factory=Oidc)
+    people: People = dataclasses.field(default_factory=People)
     storage: Storage = dataclasses.field(default_factory=Storage)
     engine: Engine = dataclasses.field(default_factory=Engine)
     scheduler: Scheduler = dataclasses.field(default_factory=Scheduler)
     cluster: Cluster = dataclasses.field(default_factory=Cluster)
     search: Search = dataclasses.field(default_factory=Search)
     quotas: Quotas = dataclasses.field(default_factory=Quotas)
+
+    @property
+    def secrets_at_rest(self) -> tuple[str, ...]:
+        """Passphrases of the secrets in the database, the current one first; none when no lasting one is configured."""
+        return self.iam.encryption_keys or tuple(filter(None, (self.jwt.signing_key, self.platform.secret_key)))[:1]
 
 
 GROUPS: tuple[type[Any], ...] = (
@@ -70,6 +78,7 @@ GROUPS: tuple[type[Any], ...] = (
     Jwt,
     Bootstrap,
     Oidc,
+    People,
     Storage,
     Engine,
     Scheduler,
@@ -96,6 +105,7 @@ def load(environ: Mapping[str, str]) -> Conf:
         jwt=read_group(Jwt, environ, environment),
         bootstrap=read_group(Bootstrap, environ, environment),
         oidc=read_group(Oidc, environ, environment),
+        people=read_group(People, environ, environment),
         storage=read_group(Storage, environ, environment),
         engine=read_group(Engine, environ, environment),
         scheduler=read_group(Scheduler, environ, environment),
@@ -119,6 +129,8 @@ def _contradictions(conf: Conf) -> Iterator[str]:
         yield "CYODA_BOOTSTRAP_CLIENT_ID and CYODA_BOOTSTRAP_CLIENT_SECRET must be set both or neither."
     if conf.admin.metrics_require_auth and conf.admin.metrics_bearer is None:
         yield "CYODA_METRICS_BEARER must be set when CYODA_METRICS_REQUIRE_AUTH is true."
+    if (conf.people.oidc_url is None) != (conf.people.oidc_client_id is None):
+        yield "CYODA_SIGNIN_OIDC_URL and CYODA_SIGNIN_OIDC_CLIENT_ID must be set both or neither."
     ports = [port for port in (conf.http.port, conf.grpc.port, conf.admin.port) if port]
     if len(set(ports)) < len(ports):
         yield "CYODA_HTTP_PORT, CYODA_GRPC_PORT and CYODA_ADMIN_PORT must differ from each other."

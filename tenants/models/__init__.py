@@ -7,7 +7,7 @@ from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
 from tenants.models.organisation import Organisation
 from tenants.models.outbox import Outbox
-from tenants.models.person import Invitation, Membership, Person, RefreshToken, Role
+from tenants.models.person import Invitation, Membership, Person, RefreshToken, Role, SetupLink
 from tenants.models.provider import OidcProvider
 from tenants.models.provisioning import Provisioning, ProvisioningStep
 from tenants.models.tier import MemberSeat, QuotaWindow, Subscription, Tier
@@ -31,6 +31,7 @@ __all__ = [
     "QuotaWindow",
     "RefreshToken",
     "Role",
+    "SetupLink",
     "SigningKey",
     "Subscription",
     "Tier",

@@ -90,3 +90,15 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} until {self.expires_at}"
+
+
+class SetupLink(models.Model):
+    """A link on a node's console that makes the first administrator; only the digest of its token is kept."""
+
+    digest = models.BinaryField(primary_key=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = models.Manager()
+
+    def __str__(self) -> str:
+        return f"setup link of {self.created_at}"

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import httpx
+import pytest
 
 from cyoda import __version__
 from cyoda.errors import EntityNotFound
@@ -100,8 +101,9 @@ async def test_the_page_loads_only_from_this_server_and_its_policy_says_so() -> 
             assert (await http.get(url)).status_code == 200, url
 
 
-def test_vendored_files_are_those_that_were_recorded() -> None:
-    folder = STATIC / "vendor/swagger-ui"
+@pytest.mark.parametrize("package", ["swagger-ui", "tabler"])
+def test_vendored_files_are_those_that_were_recorded(package: str) -> None:
+    folder = STATIC / "vendor" / package
     recorded = json.loads((folder / "VENDORED.json").read_text())
     for name, digest in recorded["sha256"].items():
         assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name

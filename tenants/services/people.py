@@ -1,0 +1,195 @@
+"""People in organisations, and the end of their access: roles, removal, deactivation.
+
+Sessions, passwords and second factors are django-allauth's; this module ends what they have opened.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
+from django.contrib.auth.models import AbstractUser, User
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from tenants.models import Membership, Organisation, Person, RefreshToken, Role
+from tenants.services.audit import Doer, Source, record
+
+
+class LastOwner(Exception):
+    """The organisation would be left without an owner who can sign in."""
+
+    def __init__(self) -> None:
+        super().__init__("This is the organisation's last owner: make somebody else an owner first.")
+
+
+class NotYourself(Exception):
+    """Nobody takes away their own access."""
+
+    def __init__(self) -> None:
+        super().__init__("You cannot deactivate yourself.")
+
+
+def make_person(instance: AbstractUser, created: bool, **_: Any) -> None:
+    """Called after a login was saved, whoever made it."""
+    if created:
+        Person.objects.create(user=instance)
+
+
+def verified_addresses(user: AbstractUser) -> list[str]:
+    return list(EmailAddress.objects.filter(user=user, verified=True).values_list("email", flat=True))
+
+
+def user_of_address(email: str) -> User | None:
+    """The login that is known to own a mail address."""
+    address = EmailAddress.objects.filter(email__iexact=email, verified=True).select_related("user").first()
+    return None if address is None else address.user
+
+
+def as_doer(user: AbstractUser, source: Source, request_id: str = "") -> Doer:
+    """A signed-in person as the one who makes a change."""
+    person: Person = user.person  # type: ignore[attr-defined] - the reverse of `user`
+    return Doer(id=str(person.id), name=user.get_username(), kind="user", source=source, request_id=request_id)
+
+
+# --- memberships ------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def add_member(doer: Doer, organisation: Organisation, user: AbstractUser, role: str) -> Membership:
+    """Take a login into an organisation; one that is in it already keeps its role."""
+    membership, is_new = Membership.objects.get_or_create(
+        user=user, organisation=organisation, defaults={"role": Role(role)}
+    )
+    if is_new:
+        _record(doer, "member added", membership, after={"role": membership.role})
+    return membership
+
+
+@transaction.atomic
+def change_role(doer: Doer, membership: Membership, role: str) -> Membership:
+    """Tokens carry the new role from the next refresh on. Raises LastOwner, ValueError (not a role)."""
+    membership = _locked(membership)
+    before, after = membership.role, Role(role)
+    if before == after:
+        return membership
+    if before == Role.OWNER:
+        _require_another_owner(membership)
+    membership.role = after
+    membership.save(update_fields=["role"])
+    _record(doer, "role changed", membership, before={"role": before}, after={"role": after})
+    return membership
+
+
+@transaction.atomic
+def remove_member(doer: Doer, membership: Membership) -> None:
+    """Take a person out of an organisation; refresh tokens for its environments end. Raises LastOwner."""
+    membership = _locked(membership)
+    if membership.role == Role.OWNER:
+        _require_another_owner(membership)
+    _end(RefreshToken.objects.filter(user=membership.user, environment__organisation=membership.organisation))
+    _record(doer, "member removed", membership, before={"role": membership.role})
+    membership.delete()
+
+
+def _locked(membership: Membership) -> Membership:
+    """The row as it is now, with the organisation's members held still: owners leave one after the other."""
+    Organisation.objects.select_for_update().get(pk=membership.organisation.pk)
+    return Membership.objects.select_related("organisation", "user").get(pk=membership.pk)
+
+
+def _require_another_owner(membership: Membership) -> None:
+    owners = Membership.objects.filter(organisation=membership.organisation, role=Role.OWNER, user__is_active=True)
+    if not owners.exclude(pk=membership.pk).exists():
+        raise LastOwner
+
+
+def _record(doer: Doer, action: str, membership: Membership, **values: Any) -> None:
+    person: Person = membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
+    record(doer, action, ("person", str(person.id)), owner=membership.organisation, **values)
+
+
+# --- logins -----------------------------------------------------------------------------------------------------
+
+
+@transaction.atomic
+def rename_person(doer: Doer, user: AbstractUser, first_name: str, last_name: str) -> None:
+    before = {"firstName": user.first_name, "lastName": user.last_name}
+    after = {"firstName": first_name, "lastName": last_name}
+    if before == after:
+        return
+    user.first_name, user.last_name = first_name, last_name
+    user.save(update_fields=["first_name", "last_name"])
+    _record_person(doer, "renamed", user, before=before, after=after)
+
+
+@transaction.atomic
+def deactivate_person(doer: Doer, user: AbstractUser) -> None:
+    """Nobody can sign in with this login any more; its sessions and refresh tokens end at once.
+
+    Access tokens that were handed out end by themselves. Raises NotYourself.
+    """
+    if doer.id == str(user.person.id):  # type: ignore[attr-defined] - the reverse of `user`
+        raise NotYourself
+    _set_active(doer, user, False)
+    end_access(user)
+
+
+@transaction.atomic
+def activate_person(doer: Doer, user: AbstractUser) -> None:
+    """Let a deactivated login sign in again."""
+    _set_active(doer, user, True)
+
+
+def _set_active(doer: Doer, user: AbstractUser, is_active: bool) -> None:
+    if user.is_active != is_active:
+        user.is_active = is_active
+        user.save(update_fields=["is_active"])
+        _record_person(
+            doer,
+            "activated" if is_active else "deactivated",
+            user,
+            before={"isActive": not is_active},
+            after={"isActive": is_active},
+        )
+
+
+def end_access(user: AbstractUser) -> None:
+    """End every session and refresh token of a login."""
+    for session in UserSession.objects.filter(user=user):
+        session.end()
+    end_tokens(user)
+
+
+def end_tokens(user: AbstractUser) -> None:
+    _end(RefreshToken.objects.filter(user=user))
+
+
+def record_own(action: str, user: AbstractUser, source: Source, request_id: str = "") -> None:
+    """A change that a person made to their own login."""
+    _record_person(as_doer(user, source, request_id), action, user)
+
+
+def _end(tokens: QuerySet[RefreshToken]) -> None:
+    tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _record_person(doer: Doer, action: str, user: AbstractUser, **values: Any) -> None:
+    person: Person = user.person  # type: ignore[attr-defined] - the reverse of `user`
+    record(doer, action, ("person", str(person.id)), **values)
+
+
+class PasswordEndsTokens:
+    """A password validator for its second half: Django calls it whenever a new password was saved, by whatever page."""
+
+    def validate(self, password: str, user: AbstractUser | None = None) -> None:
+        """Accepts everything."""
+
+    def get_help_text(self) -> str:
+        return ""
+
+    def password_changed(self, password: str, user: AbstractUser | None = None) -> None:
+        if user is not None and user.pk is not None:
+            end_tokens(user)

@@ -1,0 +1,35 @@
+"""Changes that people make to their own logins through the library's pages, written to the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.mfa import signals as factors
+from django.contrib.auth.models import AbstractUser
+from django.dispatch import Signal
+
+from tenants.services.audit import Source
+from tenants.services.people import record_own
+
+_ACTIONS: tuple[tuple[Signal, str], ...] = (
+    (account.password_changed, "password changed"),
+    (account.password_set, "password set"),
+    (account.password_reset, "password reset"),
+    (factors.authenticator_added, "second factor added"),
+    (factors.authenticator_removed, "second factor removed"),
+    (factors.authenticator_reset, "recovery codes renewed"),
+)
+
+
+def start() -> None:
+    """Listen; called when the pages are loaded, again without effect."""
+    for signal, action in _ACTIONS:
+        signal.connect(_recorder(action), weak=False, dispatch_uid=action)
+
+
+def _recorder(action: str) -> Any:
+    def record(user: AbstractUser, **_: Any) -> None:
+        record_own(action, user, Source.PAGES)
+
+    return record

@@ -1,0 +1,74 @@
+"""People in a migrated database, their mail, and a browser for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from allauth.account.models import EmailAddress
+from django.contrib.auth.models import User
+from django.core import mail
+from django.core.cache import cache
+from django.test import Client as Browser
+
+from tenants.models import Membership, Organisation, Role
+from tenants.services import people
+from tenants.services.audit import PLATFORM
+
+PASSWORD = "a long passphrase 7"
+
+Make = Callable[..., User]
+
+
+@pytest.fixture
+def database(transactional_db: None, settings: Any) -> Iterator[None]:
+    """Counters of the sign-in limits are no model's rows, so they are cleared by hand."""
+    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def acme(database: None) -> Organisation:
+    return Organisation.objects.create(name="Acme")
+
+
+@pytest.fixture
+def somebody(database: None) -> Make:
+    """Makes logins: `somebody("ann@example.org", acme, Role.OWNER)`."""
+
+    def make(email: str, organisation: Organisation | None = None, role: Role = Role.VIEWER) -> User:
+        user = User._default_manager.create_user(email, email, PASSWORD)
+        EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
+        if organisation is not None:
+            people.add_member(PLATFORM, organisation, user, role)
+        return user
+
+    return make
+
+
+@pytest.fixture
+def browser(database: None) -> Browser:
+    return Browser()
+
+
+def sign_in(browser: Browser, name: str, password: str = PASSWORD, **extra: str) -> Any:
+    return browser.post("/login", {"login": name, "password": password}, **extra)
+
+
+def is_signed_in(browser: Browser) -> bool:
+    return browser.get("/me").status_code == 200
+
+
+def mailed_path(host: str = "http://127.0.0.1:8080") -> str:
+    """The path of the link in the mail that was sent last."""
+    (link,) = re.findall(rf"{re.escape(host)}(\S+)", str(mail.outbox[-1].body))
+    return link
+
+
+def role_of(user: User, organisation: Organisation) -> str | None:
+    membership = Membership.objects.filter(user=user, organisation=organisation).first()
+    return None if membership is None else membership.role
