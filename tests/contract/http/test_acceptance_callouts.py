@@ -87,6 +87,18 @@ async def test_16_a_failing_processor_refuses_the_creation_unless_it_runs_on_its
         assert await orders(api) == []
 
 
+async def test_16_an_answer_that_does_not_say_success_is_a_failure(api: httpx.AsyncClient, node: Node) -> None:
+    """Decision 7 of engine 12, as the checklist of gRPC has it (grpc 13, 23)."""
+
+    async def silent(_request: Json, _joined: Json) -> Json:
+        return {"payload": {"data": {"amount": 9}}}
+
+    InProcessMember(node, silent)
+    await prepared(api, going(processor("p")))
+    message = "processor p failed: processor dispatch failed: processor returned failure"
+    refused(await post(api), 400, "WORKFLOW_FAILED", message)
+
+
 async def test_16_what_a_processor_on_its_own_returns_is_discarded(api: httpx.AsyncClient, node: Node) -> None:
     async def change(_request: Json, _joined: Json) -> Json:
         return DONE | {"payload": {"data": {"amount": 9}}}
@@ -278,6 +290,34 @@ async def test_22_a_callback_of_a_criterion_reads_what_is_not_committed(api: htt
     InProcessMember(node, judge)
     await prepared(api, going(criterion={"type": "function", "function": {"name": "f"}}))
     assert (await read(api, await entity(api)))["meta"]["state"] == "B"
+
+
+@pytest.mark.parametrize("flag", [False, True])
+async def test_22_after_a_segment_callbacks_join_the_transaction_that_is_open_then(
+    api: httpx.AsyncClient, node: Node, flag: bool
+) -> None:
+    """What follows a segment never carries the token of a committed transaction (engine 3.7)."""
+    ids: list[str] = []
+
+    async def work(request: Json, joined: Json) -> Json:
+        if request.get("processorName") != "segment":
+            ids.append(request["transactionId"])
+            ok(await post(api, "note", joined))
+            assert ok(await api.get(f"/entity/{request['entityId']}", headers=joined))["meta"]["state"] in "AB"
+        return DONE | {"matches": True}
+
+    InProcessMember(node, work)
+    leave = {"name": "on", "next": "C", "criterion": {"type": "function", "function": {"name": "f"}}}
+    first = [processor("before"), processor("segment", CBD, startNewTxOnDispatch=flag), processor("after")]
+    definition = states(A=[{"name": "go", "next": "B", "processors": first}], B=[leave], C=[])
+    await prepared(api, definition)
+    (chunk,) = ok(await post(api))
+    (order,) = chunk["entityIds"]
+    last = (await read(api, order))["meta"]["transactionId"]
+    assert ids == [chunk["transactionId"], last, last]
+    assert last != chunk["transactionId"]
+    stamps = [note["meta"]["transactionId"] for note in ok(await api.get("/entity/note/1"))]
+    assert sorted(stamps) == sorted(ids)
 
 
 async def test_23_a_callback_may_update_what_its_transaction_created_under_a_precondition(

@@ -78,6 +78,25 @@ async def test_9_a_cascade_of_several_steps_is_one_creation_and_a_false_guard_st
     assert await read(api, small) == before
 
 
+async def test_9_an_entity_whose_state_no_active_workflow_has_takes_data_but_no_transition(
+    api: httpx.AsyncClient,
+) -> None:
+    await model(api)
+    order = await entity(api)
+    await workflow(api, definition=states(CREATED=[step("on", "X", manual=True)], X=[]) | {"active": False})
+    refused(
+        await put(api, order, "UPDATE"),
+        400,
+        "WORKFLOW_FAILED",
+        'no workflow contains state "CREATED" for model order.1',
+    )
+    ok(await put(api, order, amount=5))
+    assert (await read(api, order))["data"] == {"amount": 5}
+    await workflow(api, definition=states(CREATED=[step("on", "X", manual=True)], X=[]))
+    ok(await put(api, order, "on"))
+    assert await state(api, order) == "X"
+
+
 async def test_10_an_update_without_a_transition_looks_at_the_automated_ones_and_writes_a_version(
     api: httpx.AsyncClient,
 ) -> None:

@@ -82,6 +82,9 @@ async def test_a_refusal_inside_a_transaction_leaves_it_usable(api: httpx.AsyncC
         transaction.lock.release()
         joined = {"X-Tx-Token": transactions.token(transaction)}
         refused(await api.put(f"/entity/JSON/{order}", json={"amount": "x"}, headers=joined), 400, "INCOMPATIBLE_TYPE")
+        changes = [{"id": order, "payload": '{"amount":9}'}, {"id": order, "payload": "{}", "transition": "ghost"}]
+        refused(await api.put("/entity/JSON", json=changes, headers=joined), 400, "TRANSITION_NOT_FOUND")
+        assert ok(await api.get(f"/entity/{order}", headers=joined))["data"]["amount"] == 1
         ok(await api.put(f"/entity/JSON/{order}", json={"amount": 7}, headers=joined))
         await transaction.lock.acquire()
     assert (await read(api, order))["data"] == {"amount": 7}
