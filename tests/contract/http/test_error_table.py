@@ -150,6 +150,11 @@ ROWS = [
 BY_A_MEMBER = {"WORKFLOW_FAILED", "COMPUTE_MEMBER_DISCONNECTED", "DISPATCH_TIMEOUT"}
 ELSEWHERE = {
     "CONFLICT": "http/test_updating.py",
+    "OIDC_INVALID_TENANT": "identity/test_oidc_providers.py",
+    "OIDC_PROVIDER_DUPLICATE": "identity/test_oidc_providers.py",
+    "OIDC_PROVIDER_INACTIVE": "identity/test_oidc_providers.py",
+    "OIDC_PROVIDER_NOT_FOUND": "identity/test_oidc_providers.py",
+    "OIDC_SSRF_BLOCKED": "identity/test_oidc_providers.py",
     "SCHEDULE_FUNCTION_INVALID_RESULT": "http/test_timers.py",
     "SERVER_ERROR": "unit/http/test_problems.py",
     "STORAGE_UNAVAILABLE": "conformance/test_postgres_outage.py",
