@@ -18,6 +18,7 @@ from tenants.identity.keys import KeyPair
 from tenants.services.directory import StoredTenants
 from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
+from tenants.services.quotas import StoredQuotas
 from tests.contract.http.conftest import client_of, no_pages, pem_of, signing_key
 from tests.contract.tenants.conftest import database
 from workflows.storage.memory.store import MemoryStorage
@@ -84,8 +85,14 @@ async def start(database: str, signing_key: KeyPair, clock: ManualClock) -> Asyn
 
         tenants = StoredTenants(orm, make_schema, auto_create=True)
         identity = stored_identity(conf, clock, orm, tenants)
-        node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=clock, identity=identity)
+        quotas = StoredQuotas(clock=clock) if conf.quotas.enabled else None
+        node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=clock, identity=identity, quotas=quotas)
+        await node.platform.storage.open()
+        stack.push_async_callback(node.platform.storage.close)
+        await stack.enter_async_context(tenants)
         await stack.enter_async_context(identity.background)
+        if quotas is not None:
+            await stack.enter_async_context(quotas)
         admin = client_of(node, signing_key, caas_org_id="acme", user_roles=[ROLE_ADMIN])
         nodes.append(Running(node, signing_key, await stack.enter_async_context(admin), stack))
         return nodes[-1]
