@@ -32,6 +32,7 @@ from cyoda.telemetry.members import MemberCollector
 from cyoda.telemetry.metrics import Metrics
 from cyoda.telemetry.probes import probes_app
 from cyoda.waking import CeleryWorkers
+from tenants.api import wire as identity_wire
 from tenants.identity.service import Identity, identity_service
 from workflows.api.routes import data_plane_routes
 from workflows.api.wire import PATH_TYPES
@@ -131,7 +132,7 @@ def build_node(
         context_path=conf.http.context_path,
         observe=metrics.observe_http,
         fallback=Documentation(
-            lambda: openapi_document(routes, path_types=PATH_TYPES),
+            lambda: openapi_document(routes, path_types=PATH_TYPES | identity_wire.PATH_TYPES),
             context_path=conf.http.context_path,
             fallback=fallback,
         ),

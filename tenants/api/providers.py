@@ -66,7 +66,7 @@ class OidcProvider(Shape, kw_only=True, omit_defaults=True):
     roles_claim: str | None = None
 
 
-class Reactivation(Shape, kw_only=True):
+class ProviderReactivation(Shape, kw_only=True):
     """Without `reactivateKeys` only the discovery document is fetched."""
 
     reactivate_keys: bool | None = True
@@ -162,7 +162,7 @@ class ProviderEndpoints:
 
     @operation(
         "Accept the tokens of an OIDC provider again",
-        body=Reactivation,
+        body=ProviderReactivation,
         body_required=False,
         answer=OidcProvider,
         errors=_CHANGING,

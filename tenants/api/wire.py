@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +20,9 @@ Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 """RFC 3339 in UTC."""
 MomentIn = Annotated[datetime, Meta(tz=True)]
 """RFC 3339 with an offset."""
+
+PATH_TYPES = {"providerId": UUID}
+"""Path parameters that are not any text."""
 
 T = TypeVar("T")
 
