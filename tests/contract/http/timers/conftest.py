@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +18,10 @@ from cyoda.runtime import Node, build_node, scheduler_of
 from tests.contract.http.conftest import no_pages
 from tests.contract.http.steps import entity, model, ok, read, workflow
 from tests.contract.http.test_audit import states, told
+from tests.contract.stores import BACKENDS, empty_store, new_prefix, store_at
 from workflows.core.timer import Timer
 from workflows.services.timers import fire_timer
 from workflows.storage.base import Storage
-from workflows.storage.memory.store import MemoryStorage
-from workflows.storage.postgres.pool import Pool, PoolSettings
-from workflows.storage.postgres.store import PostgresStorage
-from workflows.storage.postgres.tenants import SchemaDirectory
 
 DELAY = timedelta(seconds=5)
 MS = timedelta(milliseconds=1)
@@ -39,19 +36,13 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=["memory", "postgres"])
+@pytest.fixture(params=BACKENDS)
 def new_storage(request: pytest.FixtureRequest) -> Callable[[], Storage]:
     """Each call gives another node's way to the same data; a memory store has only one."""
     if request.param == "memory":
-        only = MemoryStorage()
+        only = empty_store(None)
         return lambda: only
-    prefix, url = f"t_{uuid.uuid4().hex[:8]}_", request.getfixturevalue("postgres_url")
-
-    def connected() -> Storage:
-        pool = Pool(PoolSettings(url=url, size=4))
-        return PostgresStorage(pool, SchemaDirectory(pool, prefix=prefix))
-
-    return connected
+    return partial(store_at, request.getfixturevalue("postgres_url"), new_prefix())
 
 
 @pytest.fixture
