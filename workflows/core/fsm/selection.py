@@ -13,7 +13,6 @@ from .run import Run
 
 NONE_IMPORTED = "no workflows imported for model — using default workflow"
 NONE_MATCHED = "no imported workflow matched entity — using default workflow"
-NONE_MATCHED_QUERY = "no imported workflow matched — using default workflow"
 _DEFAULT_CHOSEN = f"No imported workflow matched; using default workflow {quoted(DEFAULT.name)}"
 
 
@@ -43,12 +42,12 @@ def select(run: Run, workflows: CompiledWorkflows) -> Step[CompiledWorkflow]:
 def offered(run: Run, workflows: CompiledWorkflows) -> Step[tuple[str, ...]]:
     """Names of all transitions of the entity's state in the workflow that its criteria select, in order.
 
-    A criterion that cannot be evaluated selects the default workflow. The caller drops the run's events.
+    A criterion that cannot be evaluated selects the default workflow. The caller drops the run's events and warnings:
+    the query exists over HTTP only, whose bodies carry none.
     """
     try:
         workflow = yield from select(run, workflows)
     except CyodaError:
         workflow = DEFAULT
-    run.trail.warnings[:] = [NONE_MATCHED_QUERY if w == NONE_MATCHED else w for w in run.trail.warnings]
     state = workflow.states.get(run.state)
     return () if state is None else tuple(state.transitions)
