@@ -32,6 +32,8 @@ from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
 from tenants.services.quotas import StoredQuotas
 from tenants.services.tiers import is_tier
+from tenants.services.quotas import StoredQuotas
+from tenants.services.tiers import is_tier
 
 OLDEST_POSTGRES = 170000
 _COLLECT_EVERY = 10_000
@@ -61,6 +63,7 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
+    quotas = StoredQuotas() if conf.quotas.enabled else None
     quotas = StoredQuotas() if conf.quotas.enabled else None
     node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity, quotas=quotas)
     own_loop = OnLoop(asyncio.get_running_loop())

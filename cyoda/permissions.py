@@ -59,6 +59,15 @@ TABLE: Mapping[str, frozenset[Action]] = {
     ROLE_VIEWER: frozenset({Action.READ}),
 }
 
+DESCRIPTIONS: Mapping[str, str] = {
+    ROLE_ADMIN: "administrator",
+    ROLE_M2M: "technical client",
+    ROLE_OPERATOR: "operator of the platform",
+    ROLE_OWNER: "owner of the organisation",
+    ROLE_DEVELOPER: "developer",
+    ROLE_VIEWER: "viewer: may look, and change nothing",
+}
+
 
 @lru_cache(maxsize=1024)
 def permitted(roles: tuple[str, ...]) -> frozenset[Action]:

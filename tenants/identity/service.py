@@ -12,7 +12,6 @@ from cyoda.conf import Bootstrap, Conf, ConfError
 from cyoda.http.authentication import Authenticator, FixedAuthenticator
 from cyoda.http.router import Route
 from cyoda.principal import Principal
-from tenants.identity.account import account_routes
 from tenants.identity.clients import BootstrapClients, Client
 from tenants.identity.issue import TokenIssuer
 from tenants.identity.keys import InvalidKey, KeyPair, KeyRing, load_key_pair
@@ -24,7 +23,6 @@ from tenants.identity.verify import BearerAuthenticator, TokenVerifier
 
 MOCK_TENANT = "mock-tenant"
 MOCK_USER = "mock-user-001"
-MOCK_NAMES = ("Mock User", "Mock Tenant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,11 @@ def identity_service(conf: Conf, clock: Clock) -> Identity:
     Raises ConfError when the signing key is not an RSA private key.
     """
     if conf.iam.mode == "mock":
-        return Identity(mock_authenticator(conf), [*mock_routes(), *account_routes(lambda _: MOCK_NAMES)])
+        return Identity(mock_authenticator(conf), mock_routes())
     ring = KeyRing([bootstrap_key_pair(conf, clock)])
     clients = BootstrapClients(bootstrap_client(conf.bootstrap))
     endpoint = TokenEndpoint(clients, token_issuer(conf, ring, clock), NoTrustedKeys(), clock)
-    routes = [*jwt_routes(endpoint, ring, clock), *account_routes()]
+    routes = jwt_routes(endpoint, ring, clock)
     return Identity(BearerAuthenticator(token_verifier(conf, ring, clock)), routes)
 
 

@@ -9,19 +9,18 @@ from datetime import timedelta
 from cyoda.clock import Clock
 from cyoda.conf import Conf
 from cyoda.http.router import Route
+from tenants.api.account import AccountEndpoints, NodeAccounts
 from tenants.api.administration import Administration
 from tenants.api.callers import CallersEnvironments
 from tenants.api.clients import ClientEndpoints, NodeClients
 from tenants.api.keypairs import KeyPairEndpoints, NodeKeys
 from tenants.api.providers import NodeProviders, ProviderEndpoints
 from tenants.api.trusted_keys import NodeTrustedKeys, TrustedKeyEndpoints, TrustedKeyRules
-from tenants.identity.account import account_routes
 from tenants.identity.cipher import Cipher
 from tenants.identity.keys import KeyRing
 from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.tokens import ProviderTokens
 from tenants.identity.service import (
-    MOCK_NAMES,
     Identity,
     bootstrap_key_pair,
     mock_authenticator,
@@ -32,6 +31,7 @@ from tenants.identity.token_endpoint import TokenEndpoint
 from tenants.identity.tokens import jwt_routes, mock_routes
 from tenants.identity.verify import BearerAuthenticator
 from tenants.models import Epoch
+from tenants.services.account import Names
 from tenants.services.clients import StoredClients, keep_bootstrap_client
 from tenants.services.directory import StoredTenants
 from tenants.services.epochs import Freshness
@@ -40,14 +40,17 @@ from tenants.services.off_loop import OrmThread
 from tenants.services.providers import StoredProviders
 from tenants.services.trusted_keys import StoredTrustedKeys
 
+MOCK_NAMES = Names("Mock User", "Mock Tenant")
+
 
 def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredTenants) -> Identity:
     """The service in the configured mode; its `background` must be entered before the node listens.
 
     Raises ConfError when the signing key is not an RSA private key.
     """
+    accounts = NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled)
     if conf.iam.mode == "mock":
-        return _mock_identity(conf)
+        return _mock_identity(conf, accounts)
     configured = bootstrap_key_pair(conf, clock)
     ring, cipher = KeyRing(), cipher_of(conf)
     keys = StoredKeys(orm, ring, cipher, configured)
@@ -102,7 +105,7 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
             conf.oidc,
         ).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
-        *account_routes(),
+        *AccountEndpoints(accounts).routes(),
     ]
     return Identity(BearerAuthenticator(token_verifier(conf, ring, clock), foreign), routes, background())
 
@@ -112,19 +115,19 @@ def cipher_of(conf: Conf) -> Cipher:
     return Cipher(conf.iam.encryption_keys or (conf.jwt.signing_key or "",))
 
 
-def _mock_identity(conf: Conf) -> Identity:
+def _mock_identity(conf: Conf, accounts: NodeAccounts) -> Identity:
     """Everyone is one principal, and nothing of tokens, keys and clients is offered."""
-    return Identity(mock_authenticator(conf), [*mock_routes(), *_mock_management(conf)])
+    return Identity(mock_authenticator(conf), [*mock_routes(), *_mock_management(conf, accounts)])
 
 
-def _mock_management(conf: Conf) -> list[Route]:
+def _mock_management(conf: Conf, accounts: NodeAccounts) -> list[Route]:
     return [
         *KeyPairEndpoints(None, conf.iam.platform_tenant).routes(),
         *TrustedKeyEndpoints(None, is_enabled=conf.iam.trusted_key_registration_enabled).routes(),
         *ClientEndpoints(None, may_grant_admin=conf.iam.m2m_admin_role_enabled).routes(),
         *ProviderEndpoints(None, conf.oidc).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
-        *account_routes(lambda _: MOCK_NAMES),
+        *AccountEndpoints(accounts, MOCK_NAMES).routes(),
     ]
 
 
