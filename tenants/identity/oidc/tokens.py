@@ -56,13 +56,18 @@ class ProviderTokens:
 
     # --- tokens -------------------------------------------------------------------------------------------------
 
+    def remembered(self, token: str) -> Principal | None:
+        """Whom a token speaks for that was valid before and still is."""
+        known = self._cache.get(token)
+        if known is None:
+            return None
+        if self._now() < known.valid_until:
+            return known.principal
+        del self._cache[token]
+        return None
+
     async def principal_of(self, token: str) -> Principal:
         """Raises Unauthorized."""
-        known = self._cache.get(token)
-        if known is not None:
-            if self._now() < known.valid_until:
-                return known.principal
-            del self._cache[token]
         try:
             accepted = await self._judged(read_token(token))
         except Refused as refused:

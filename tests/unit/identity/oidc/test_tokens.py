@@ -15,6 +15,7 @@ import pytest
 from cyoda.clock import ManualClock
 from cyoda.conf import Oidc
 from cyoda.errors import Unauthorized
+from cyoda.principal import Principal
 from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.provider import Provider
 from tenants.identity.oidc.source import AHEAD_SECONDS, ASK_SECONDS, FRESH_SECONDS
@@ -54,9 +55,14 @@ async def took(tokens: ProviderTokens, *providers: Provider) -> None:
     await tokens.refresh(provider.id for provider in providers if provider.is_active)
 
 
+async def judged(tokens: ProviderTokens, token: str) -> Principal:
+    """As the authenticator asks."""
+    return tokens.remembered(token) or await tokens.principal_of(token)
+
+
 async def refused(tokens: ProviderTokens, token: str) -> None:
     with pytest.raises(Unauthorized) as refusal:
-        await tokens.principal_of(token)
+        await judged(tokens, token)
     assert refusal.value.detail == "UNAUTHORIZED: authentication failed"
 
 
@@ -66,10 +72,10 @@ async def test_a_token_of_a_registered_provider_is_valid_and_verified_once(
     provider = registered(idp, clock)
     await took(tokens, provider)
     token = idp.token(roles=["ROLE_ADMIN"])
-    principal = await tokens.principal_of(token)
+    principal = await judged(tokens, token)
     assert (principal.tenant, principal.user_id) == (provider.tenant, f"oidc:{provider.id}:jane")
     assert principal.roles == ("ROLE_ADMIN",)
-    assert await tokens.principal_of(token) is principal
+    assert await judged(tokens, token) is principal
     assert idp.asked == ONCE
 
 
@@ -78,7 +84,7 @@ async def test_a_remembered_token_ends_when_it_expires(
 ) -> None:
     await took(tokens, registered(idp, clock))
     token = idp.token(exp=int(clock().timestamp()) + 10)
-    await tokens.principal_of(token)
+    await judged(tokens, token)
     clock.advance(timedelta(seconds=41))
     await refused(tokens, token)
 
@@ -89,7 +95,7 @@ async def test_a_remembered_token_ends_when_the_provider_changes(
 ) -> None:
     provider, token = registered(idp, clock), idp.token()
     await took(tokens, provider)
-    await tokens.principal_of(token)
+    await judged(tokens, token)
     changes: dict[str, list[Provider]] = {
         "removed": [],
         "invalidated": [replace(provider, is_active=False)],
@@ -100,7 +106,7 @@ async def test_a_remembered_token_ends_when_the_provider_changes(
     tokens.replace(changes[change])
     await refused(tokens, token)
     tokens.replace([provider])
-    assert await tokens.principal_of(token)
+    assert await judged(tokens, token)
 
 
 # --- rotation ---------------------------------------------------------------------------------------------------
@@ -111,9 +117,9 @@ async def test_after_a_rotation_the_first_token_has_the_new_keys_fetched_and_the
 ) -> None:
     await took(tokens, registered(idp, clock))
     old = idp.token()
-    await tokens.principal_of(old)
+    await judged(tokens, old)
     idp.rotate("k2")
-    assert await tokens.principal_of(idp.token())
+    assert await judged(tokens, idp.token())
     await refused(tokens, old)
     assert idp.asked == TWICE
 
@@ -123,7 +129,7 @@ async def test_a_new_key_under_the_same_id_is_found_by_the_signature_that_does_n
 ) -> None:
     await took(tokens, registered(idp, clock))
     idp.key = private_key("k2")
-    assert await tokens.principal_of(idp.token())
+    assert await judged(tokens, idp.token())
     assert idp.asked == TWICE
 
 
@@ -141,7 +147,7 @@ async def test_forged_tokens_have_documents_fetched_once_in_a_while_and_harm_no_
         await refused(tokens, forged())
     await asyncio.gather(*(refused(tokens, forged()) for _ in range(20)))
     assert idp.asked == TWICE
-    assert await tokens.principal_of(good)
+    assert await judged(tokens, good)
     clock.advance(timedelta(seconds=ASK_SECONDS))
     await refused(tokens, forged())
     assert idp.asked == {DISCOVERY: 3, KEYS: 3}
@@ -165,17 +171,17 @@ async def test_keys_are_renewed_ahead_of_their_time_without_anyone_waiting(
 ) -> None:
     await took(tokens, provider := registered(idp, clock))
     token = idp.token()
-    await tokens.principal_of(token)
+    await judged(tokens, token)
     idp.gate.clear()
     clock.advance(timedelta(seconds=FRESH_SECONDS - AHEAD_SECONDS))
     for _ in range(3):
-        assert await tokens.principal_of(token)
+        assert await judged(tokens, token)
     idp.gate.set()
     await tokens.refresh([provider.id])
     assert idp.asked == TWICE
     clock.advance(timedelta(seconds=AHEAD_SECONDS))
     await idp.go_away()
-    assert await tokens.principal_of(token)
+    assert await judged(tokens, token)
 
 
 async def test_when_keys_are_old_and_the_provider_is_away_its_tokens_are_refused_until_it_is_back(
@@ -183,16 +189,16 @@ async def test_when_keys_are_old_and_the_provider_is_away_its_tokens_are_refused
 ) -> None:
     await took(tokens, registered(idp, clock))
     token = idp.token()
-    await tokens.principal_of(token)
+    await judged(tokens, token)
     await idp.go_away()
     clock.advance(timedelta(seconds=FRESH_SECONDS - AHEAD_SECONDS - 1))
-    assert await tokens.principal_of(token)
+    assert await judged(tokens, token)
     clock.advance(timedelta(seconds=AHEAD_SECONDS + 1))
     await refused(tokens, token)
     await idp.come_back()
     await refused(tokens, token)
     clock.advance(timedelta(seconds=ASK_SECONDS))
-    assert await tokens.principal_of(token)
+    assert await judged(tokens, token)
 
 
 @pytest.mark.parametrize("pinned", [False, True])
@@ -202,7 +208,7 @@ async def test_a_provider_that_could_not_be_reached_at_first_is_found_by_its_fir
     await idp.go_away()
     await took(tokens, registered(idp, clock, issuers=(idp.issuer,) if pinned else None))
     await idp.come_back()
-    assert await tokens.principal_of(idp.token())
+    assert await judged(tokens, idp.token())
     assert idp.asked == ONCE
 
 
@@ -211,7 +217,7 @@ async def test_callers_at_once_share_one_fetch_and_one_that_hangs_up_ends_it_for
 ) -> None:
     tokens.replace([registered(idp, clock)])
     idp.gate.clear()
-    callers = [asyncio.create_task(tokens.principal_of(idp.token())) for _ in range(10)]
+    callers = [asyncio.create_task(judged(tokens, idp.token())) for _ in range(10)]
     while not idp.asked:
         await asyncio.sleep(0)
     callers[0].cancel()
@@ -259,7 +265,7 @@ async def test_a_discovery_document_of_another_issuer_than_those_pinned_makes_no
     await refused(tokens, idp.token(iss=pinned))
     idp.issuer = pinned
     clock.advance(timedelta(seconds=ASK_SECONDS))
-    assert await tokens.principal_of(idp.token())
+    assert await judged(tokens, idp.token())
 
 
 # --- several tenants --------------------------------------------------------------------------------------------
@@ -273,7 +279,7 @@ async def test_two_tenants_with_the_same_provider_are_split_by_the_first_audienc
     await took(tokens, one, two)
     assert idp.asked == ONCE
     for audience, provider in (("app-1", one), (["app-2", "app-1"], two), ("app-2", two)):
-        assert (await tokens.principal_of(idp.token(aud=audience))).tenant == provider.tenant
+        assert (await judged(tokens, idp.token(aud=audience))).tenant == provider.tenant
     for audience in ("shared", ["other", "app-1"], "other", None, []):
         await refused(tokens, idp.token(aud=audience))
     assert idp.asked == ONCE
@@ -284,7 +290,7 @@ async def test_a_second_tenant_that_pins_no_audience_gets_no_token_of_the_first(
 ) -> None:
     one, two = registered(idp, clock, expected_audiences=("app-1",)), registered(idp, clock)
     await took(tokens, one, two)
-    assert (await tokens.principal_of(idp.token(aud="app-1"))).tenant == one.tenant
+    assert (await judged(tokens, idp.token(aud="app-1"))).tenant == one.tenant
     await refused(tokens, idp.token(aud="app-2"))
 
 
@@ -294,8 +300,8 @@ async def test_a_key_id_that_another_provider_uses_too_leads_nowhere_else(
     async with IdentityProvider(key=private_key("k2")) as other:
         mine, theirs = registered(idp, clock), registered(other, clock)
         await took(tokens, mine, theirs)
-        assert (await tokens.principal_of(idp.token())).tenant == mine.tenant
-        assert (await tokens.principal_of(other.token())).tenant == theirs.tenant
+        assert (await judged(tokens, idp.token())).tenant == mine.tenant
+        assert (await judged(tokens, other.token())).tenant == theirs.tenant
         await refused(tokens, other.token(iss=idp.issuer))
 
 
@@ -330,7 +336,7 @@ async def test_discovery_alone_is_refreshed_and_the_keys_stay(
     idp.replies[KEYS] = Reply(json.dumps({"keys": [jwk("k9", private_key("k2"))]}).encode())
     await tokens.refresh_discovery(provider.id)
     assert idp.asked == {DISCOVERY: 2, KEYS: 1}
-    assert await tokens.principal_of(token)
+    assert await judged(tokens, token)
 
 
 async def test_closing_ends_what_is_being_fetched(
@@ -338,7 +344,7 @@ async def test_closing_ends_what_is_being_fetched(
 ) -> None:
     idp.gate.clear()
     tokens.replace([registered(idp, clock)])
-    call = asyncio.create_task(tokens.principal_of(idp.token()))
+    call = asyncio.create_task(judged(tokens, idp.token()))
     while not idp.asked:
         await asyncio.sleep(0)
     tokens.close()
