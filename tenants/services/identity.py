@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from datetime import timedelta
 
 from cyoda.clock import Clock
@@ -15,6 +15,7 @@ from tenants.api.callers import CallersEnvironments
 from tenants.api.clients import ClientEndpoints, NodeClients
 from tenants.api.keypairs import KeyPairEndpoints, NodeKeys
 from tenants.api.providers import NodeProviders, ProviderEndpoints
+from tenants.api.sign_in import NodeSignIn, SignInEndpoints
 from tenants.api.trusted_keys import NodeTrustedKeys, TrustedKeyEndpoints, TrustedKeyRules
 from tenants.identity.cipher import Cipher
 from tenants.identity.keys import KeyRing
@@ -36,7 +37,7 @@ from tenants.services.clients import StoredClients, keep_bootstrap_client
 from tenants.services.directory import StoredTenants
 from tenants.services.epochs import Freshness
 from tenants.services.keypairs import StoredKeys, keep_configured_pair
-from tenants.services.off_loop import OrmThread
+from tenants.services.off_loop import OrmThread, OrmThreads
 from tenants.services.providers import StoredProviders
 from tenants.services.trusted_keys import StoredTrustedKeys
 
@@ -61,6 +62,8 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
     clients = StoredClients(orm, clock=clock)
     environments = CallersEnvironments(orm, directory)
     issuer = token_issuer(conf, ring, clock)
+    authenticator = BearerAuthenticator(token_verifier(conf, ring, clock), foreign)
+    threads = OrmThreads()
 
     @asynccontextmanager
     async def background() -> AsyncGenerator[None]:
@@ -68,10 +71,11 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
         if conf.bootstrap.client_id is not None:
             await directory.admit(conf.bootstrap.tenant_id)
         await orm.run(lambda: keep_bootstrap_client(conf.bootstrap))
-        async with freshness:
-            yield
-        foreign.close()
+        with closing(foreign):
+            async with freshness:
+                yield
         await clients.settle()
+        threads.close()
 
     routes = [
         *jwt_routes(TokenEndpoint(clients, issuer, StoredTrustedKeys(orm), clock), ring, clock),
@@ -106,8 +110,9 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
         ).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
         *AccountEndpoints(accounts).routes(),
+        *SignInEndpoints(NodeSignIn(threads=threads, issuer=issuer, authenticator=authenticator, clock=clock)).routes(),
     ]
-    return Identity(BearerAuthenticator(token_verifier(conf, ring, clock), foreign), routes, background())
+    return Identity(authenticator, routes, background())
 
 
 def cipher_of(conf: Conf) -> Cipher:
@@ -128,6 +133,7 @@ def _mock_management(conf: Conf, accounts: NodeAccounts) -> list[Route]:
         *ProviderEndpoints(None, conf.oidc).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
         *AccountEndpoints(accounts, MOCK_NAMES).routes(),
+        *SignInEndpoints(None).routes(),
     ]
 
 
