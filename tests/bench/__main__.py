@@ -149,9 +149,8 @@ def _run_engine(api: Api, place: Place, options: Options, pool: Executor, result
     _add(timer_cases.run(api, place), result)
     for figure, memory in callout_cases.run(api, place, options.length, pool, options.in_flight):
         _add(figure, result)
-        if memory is not None:
-            result.memory.append(memory)
-            print(memory, flush=True)
+        result.memory.append(memory)
+        print(memory, flush=True)
 
 
 def _run_large(api: Api, place: Place, options: Options, pool: Executor, result: Run) -> None:

@@ -12,12 +12,11 @@ from concurrent.futures import Executor
 from contextlib import ExitStack
 from dataclasses import replace
 
-from tests.bench.cases import Case, Requests, Site
-from tests.bench.dataset import PROCESSOR, Api, define, document, model_path, registering
+from tests.bench.cases import Case, creating
+from tests.bench.dataset import PROCESSOR, Api, define, document, registering
 from tests.bench.measure import Figure, Length, Place, joined_member, measure, measure_ceilings
 from tests.bench.member import Manner
 from tests.bench.node import Memory, watched
-from tests.bench.workloads import Rotating, Workload, dumps
 
 IN_FLIGHT = (1, 32, 1_000, 10_000)
 DELAY_MS = 200
@@ -25,19 +24,10 @@ _MANY = 1_000
 """From so many on a case is measured over a number of requests: in a few seconds hardly one would be answered."""
 _ROUNDS = 3
 HELD = "create, answers held"
-_RENDERED = 64
-
-
-def _creates(model: str) -> Requests:
-    def requests(site: Site, connections: int) -> Sequence[Workload]:
-        rendered = [site.render("POST", model_path(model), dumps(document(number))) for number in range(_RENDERED)]
-        return [Rotating(rendered, number) for number in range(connections)]
-
-    return requests
 
 
 def _case(name: str, model: str, member: Manner | None) -> Case:
-    return Case(name, _creates(model), "insert", (520, 130), member=member)
+    return Case(name, creating(model), "insert", (520, 130), member=member)
 
 
 PLAIN = _case("create, nobody asked", "silent", None)
@@ -57,7 +47,7 @@ def prepare(api: Api) -> None:
 
 def run(
     api: Api, place: Place, length: Length, pool: Executor, in_flight: Sequence[int] = IN_FLIGHT
-) -> Iterator[tuple[Figure, Memory | None]]:
+) -> Iterator[tuple[Figure, Memory]]:
     """Each case at each number; at last as many callouts as the largest number, all unanswered at one moment."""
     prepare(api)
     for connections in in_flight:
@@ -68,14 +58,11 @@ def run(
     yield _measured(held(most), most, place, replace(length, requests=most), pool)
 
 
-def _measured(
-    case: Case, connections: int, place: Place, length: Length, pool: Executor
-) -> tuple[Figure, Memory | None]:
+def _measured(case: Case, connections: int, place: Place, length: Length, pool: Executor) -> tuple[Figure, Memory]:
+    assert place.node_pid is not None
     with ExitStack() as stack:
         if case.member is not None:
             stack.enter_context(joined_member(place, case.member))
-        if place.node_pid is None:
-            return measure(case, connections, place, length, pool), None
         samples = stack.enter_context(watched(place.node_pid))
         figure = measure(case, connections, place, length, pool)
     if case is AT_ONCE and length.requests is None:

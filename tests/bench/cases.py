@@ -62,9 +62,15 @@ def _bodies() -> list[bytes]:
     return [dumps(document(number)) for number in range(_RENDERED)]
 
 
-def create_one(site: Site, connections: int) -> Sequence[Workload]:
-    requests = [site.render("POST", model_path("order"), body) for body in _bodies()]
-    return [Rotating(requests, number) for number in range(connections)]
+def creating(model: str) -> Requests:
+    def requests(site: Site, connections: int) -> Sequence[Workload]:
+        rendered = [site.render("POST", model_path(model), body) for body in _bodies()]
+        return [Rotating(rendered, number) for number in range(connections)]
+
+    return requests
+
+
+create_one = creating("order")
 
 
 def create_batch(site: Site, connections: int) -> Sequence[Workload]:
