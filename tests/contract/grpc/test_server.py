@@ -41,8 +41,8 @@ async def test_a_taken_port_stops_the_start(node: Node) -> None:
         replace(OPTIONS, port=node.port),
         authenticate=authenticate,
         registry=node.registry,
-        clock=None,  # type: ignore[arg-type]
-        platform=None,  # type: ignore[arg-type]
+        clock=node.platform.clock,
+        platform=node.platform,
     )
     with pytest.raises(RuntimeError):
         await server.start()
