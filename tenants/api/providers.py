@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 from uuid import UUID
 
 from cyoda import jsonio
@@ -32,10 +33,14 @@ from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.registration import Body, Registration, changes_of, check_tenant, registration_of, uri_of
 from tenants.identity.oidc.tokens import ProviderTokens
 from tenants.identity.oidc.trial import UNSAVED, Verdict, tried, unsaved
+from tenants.models import Environment
 from tenants.models import OidcProvider as OidcProviderRow
 from tenants.services import providers
+from tenants.services.audit import Doer
 from tenants.services.epochs import Freshness
 from tenants.services.off_loop import OrmThread
+
+T = TypeVar("T")
 
 _CHANGING = (Forbidden, NotImplementedHere, OidcProviderNotFound, StorageUnavailable)
 
@@ -101,6 +106,11 @@ class NodeProviders:
     fetcher: Fetcher
     clock: Clock
 
+    async def change(self, request: ApiRequest, change: Callable[[Doer, Environment], T]) -> T:
+        """Make a change for the caller in the caller's tenant; it is in force here when this returns."""
+        doer, environment = doer_of(request), await self.environments.of(request)
+        return await self.freshness.changed(lambda: change(doer, environment))
+
 
 class ProviderEndpoints:
     """Without `node` (mock mode) nothing is offered."""
@@ -118,11 +128,10 @@ class ProviderEndpoints:
     )  # fmt: skip
     async def register_provider(self, request: ApiRequest) -> Response:
         """Its tokens are accepted from now on; when its documents cannot be fetched, as soon as they can."""
-        node, doer = self._admitted(), doer_of(request)
+        node = self._admitted()
         registration = await self._registration(await _body(request), node)
         check_tenant(request.principal.tenant)
-        environment = await node.environments.of(request)
-        row = await node.freshness.changed(lambda: providers.register(doer, environment, registration))
+        row = await node.change(request, lambda doer, tenant: providers.register(doer, tenant, registration))
         await node.tokens.refresh([row.pk])
         return json_response(_shown(row))
 
@@ -146,18 +155,16 @@ class ProviderEndpoints:
     )
     async def update_provider(self, request: ApiRequest) -> Response:
         """What is absent stays, null or an empty array clears. The documents are fetched anew in any case."""
-        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        node, provider_id = self._admitted(), request.path_uuid("providerId")
         changes = changes_of(await _body(request))
-        environment = await node.environments.of(request)
-        row = await node.freshness.changed(lambda: providers.update(doer, environment, provider_id, changes))
+        row = await node.change(request, lambda doer, tenant: providers.update(doer, tenant, provider_id, changes))
         await node.tokens.refresh([provider_id])
         return json_response(_shown(row))
 
     @operation("Invalidate an OIDC provider: its tokens are refused at once", answer=None, errors=_CHANGING)
     async def invalidate_provider(self, request: ApiRequest) -> Response:
-        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
-        environment = await node.environments.of(request)
-        await node.freshness.changed(lambda: providers.invalidate(doer, environment, provider_id))
+        node, provider_id = self._admitted(), request.path_uuid("providerId")
+        await node.change(request, lambda doer, tenant: providers.invalidate(doer, tenant, provider_id))
         return Response(200)
 
     @operation(
@@ -168,11 +175,10 @@ class ProviderEndpoints:
         errors=_CHANGING,
     )
     async def reactivate_provider(self, request: ApiRequest) -> Response:
-        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
+        node, provider_id = self._admitted(), request.path_uuid("providerId")
         with_keys = _reactivates_keys(await _body(request, optional=True))
-        environment = await node.environments.of(request)
-        row = await node.freshness.changed(
-            lambda: providers.reactivate(doer, environment, provider_id, with_keys=with_keys)
+        row = await node.change(
+            request, lambda doer, tenant: providers.reactivate(doer, tenant, provider_id, with_keys=with_keys)
         )
         if with_keys:
             await node.tokens.refresh([provider_id])
@@ -182,9 +188,8 @@ class ProviderEndpoints:
 
     @operation("Delete an OIDC provider: its tokens are refused at once", answer=None, errors=_CHANGING)
     async def delete_provider(self, request: ApiRequest) -> Response:
-        node, provider_id, doer = self._admitted(), request.path_uuid("providerId"), doer_of(request)
-        environment = await node.environments.of(request)
-        await node.freshness.changed(lambda: providers.delete(doer, environment, provider_id))
+        node, provider_id = self._admitted(), request.path_uuid("providerId")
+        await node.change(request, lambda doer, tenant: providers.delete(doer, tenant, provider_id))
         return Response(200)
 
     @operation(
@@ -193,9 +198,8 @@ class ProviderEndpoints:
         errors=[Forbidden, NotImplementedHere, StorageUnavailable],
     )
     async def reload_providers(self, request: ApiRequest) -> Response:
-        node, doer = self._admitted(), doer_of(request)
-        environment = await node.environments.of(request)
-        rows = await node.freshness.changed(lambda: providers.reload(doer, environment))
+        node = self._admitted()
+        rows = await node.change(request, providers.reload)
         await node.tokens.refresh(row.pk for row in rows)
         return Response(200)
 
