@@ -155,9 +155,11 @@ ELSEWHERE = {
     "OIDC_PROVIDER_INACTIVE": "identity/test_oidc_providers.py",
     "OIDC_PROVIDER_NOT_FOUND": "identity/test_oidc_providers.py",
     "OIDC_SSRF_BLOCKED": "identity/test_oidc_providers.py",
+    "QUOTA_EXCEEDED": "identity/test_limits.py",
     "SCHEDULE_FUNCTION_INVALID_RESULT": "http/test_timers.py",
     "SERVER_ERROR": "unit/http/test_problems.py",
     "STORAGE_UNAVAILABLE": "conformance/test_postgres_outage.py",
+    "TOO_MANY_REQUESTS": "identity/test_limits.py",
 }
 """Codes whose provocation needs more than a request, and what provokes them."""
 
