@@ -16,6 +16,7 @@ import grpc
 import grpc.aio
 import pytest
 
+from cyoda.admission import Admission
 from cyoda.clock import system_clock
 from cyoda.cluster.tokens import JoinTokens
 from cyoda.errors import Unauthorized
@@ -33,6 +34,7 @@ from workflows.grpc.server import GrpcServer
 from workflows.grpc.streaming import END
 from workflows.services.configurations import Configurations
 from workflows.services.platform import Platform
+from workflows.services.quotas import NoQuotas, Quotas
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage
 
@@ -155,7 +157,7 @@ class Node:
         return asyncio.ensure_future(self.dispatcher.call(principal, callout, token=token))
 
 
-def platform_over(storage: Storage, compute: LocalDispatcher) -> Platform:
+def platform_over(storage: Storage, compute: LocalDispatcher, quotas: Quotas | None = None) -> Platform:
     """The use cases of one node."""
     new_id = TimeIds()
     tokens = JoinTokens(b"k" * 32, node_id="local", lifetime=timedelta(seconds=90), clock=system_clock)
@@ -166,6 +168,7 @@ def platform_over(storage: Storage, compute: LocalDispatcher) -> Platform:
         configurations=Configurations(storage),
         compute=compute,
         transactions=Transactions(storage, clock=system_clock, new_id=new_id, tokens=tokens),
+        quotas=quotas or NoQuotas(),
     )
 
 
@@ -185,16 +188,26 @@ async def start_node(backend: str, request: pytest.FixtureRequest) -> AsyncItera
     started: list[tuple[GrpcServer, Storage]] = []
 
     async def start(
-        *, keep_alive: KeepAlive | None = None, choose: Any = None, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT
+        *,
+        keep_alive: KeepAlive | None = None,
+        choose: Any = None,
+        max_in_flight: int = DEFAULT_MAX_IN_FLIGHT,
+        quotas: Quotas | None = None,
+        admission: Admission | None = None,
     ) -> Node:
         registry = Registry(max_in_flight)
         dispatcher = LocalDispatcher(registry, new_id=TimeIds(), choose=choose or random.Random(7).choice)
         options = replace(OPTIONS, keep_alive=keep_alive or KeepAlive(interval=timedelta(hours=1)))
         storage = empty_store(url)
         await storage.open()
-        platform = platform_over(storage, dispatcher)
+        platform = platform_over(storage, dispatcher, quotas)
         server = GrpcServer(
-            options, authenticate=authenticate, registry=registry, clock=system_clock, platform=platform
+            options,
+            authenticate=authenticate,
+            registry=registry,
+            clock=system_clock,
+            platform=platform,
+            admission=admission,
         )
         started.append((server, storage))
         return Node(server, registry, dispatcher, platform, await server.start())
