@@ -7,7 +7,8 @@ without a node has the data plane of a worker.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -154,9 +155,14 @@ def _indented(text: bytes) -> str:
 _serving: list[OperatorsDataPlane] = []
 
 
-def serve_operators(data_plane: OperatorsDataPlane) -> None:
-    """From now on this process' operators ask this one: the node that it runs."""
-    _serving[:] = [data_plane]
+@contextmanager
+def asked_by_operators(data_plane: OperatorsDataPlane) -> Generator[None]:
+    """Meanwhile this process' operators ask this one: the node that it runs."""
+    _serving.append(data_plane)
+    try:
+        yield
+    finally:
+        _serving.remove(data_plane)
 
 
 def data_plane() -> OperatorsDataPlane:

@@ -19,7 +19,7 @@ from django.db import Error, connection, connections
 
 from cyoda.clock import system_clock
 from cyoda.conf import Conf, unknown_names
-from cyoda.data_plane import OnLoop, OperatorsDataPlane, serve_operators
+from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.databases import use_database
 from cyoda.demo import reachable
 from cyoda.embedded import EmbeddedPostgres
@@ -30,8 +30,6 @@ from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
 from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
-from tenants.services.quotas import StoredQuotas
-from tenants.services.tiers import is_tier
 from tenants.services.quotas import StoredQuotas
 from tenants.services.tiers import is_tier
 
@@ -64,10 +62,9 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
     quotas = StoredQuotas() if conf.quotas.enabled else None
-    quotas = StoredQuotas() if conf.quotas.enabled else None
     node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity, quotas=quotas)
     own_loop = OnLoop(asyncio.get_running_loop())
-    serve_operators(OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members))
+    operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)
 
     def announce(addresses: Addresses) -> None:
         gc.collect()
@@ -77,7 +74,8 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
 
     try:
         async with tenants:
-            await serve(node, announce)
+            with asked_by_operators(operators):
+                await serve(node, announce)
     finally:
         await orm.close()
 

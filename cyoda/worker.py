@@ -38,9 +38,11 @@ class DataPlaneWorker:
 
     def __init__(self, conf: Conf, url: str) -> None:
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name="data plane", daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="data plane", daemon=True)
+        self._thread.start()
         stores = NodeStores(conf, url)
-        self._tenants = StoredTenants(OrmThread(), stores.make_schema, auto_create=False)
+        self._orm = OrmThread()
+        self._tenants = StoredTenants(self._orm, stores.make_schema, auto_create=False)
         self._storage = stores.storage(self._tenants)
         self.platform = platform_of(conf, self._storage)
         self._opening = threading.Lock()
@@ -57,6 +59,18 @@ class DataPlaneWorker:
                 self.run(self._open())
                 self._is_open = True
         return self
+
+    def close(self) -> None:
+        """Let go of the connections; it cannot be used any more."""
+        self.run(self._close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    async def _close(self) -> None:
+        await self._tenants.__aexit__()
+        await self._storage.close()
+        await self._orm.close()
 
     async def _open(self) -> None:
         await self._storage.open()

@@ -1,88 +1,204 @@
-"""The back office: what operators see of tenants, and what they can change."""
+"""The back office's pages: every list and every row, what they cost, whom they refuse, and what they never show."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 
-from cyoda.schemas import PostgresSchemas
-from tenants.models import Client, Environment, Organisation
-from tenants.provisioning.local import LocalDriver
-from tenants.provisioning.saga import Progress, Saga
+import cyoda.urls  # noqa: F401 - the pages are registered with it
+from tenants.models import (
+    Client,
+    Domain,
+    Environment,
+    Invitation,
+    Membership,
+    OidcProvider,
+    Organisation,
+    Outbox,
+    Provisioning,
+    SigningKey,
+    Tier,
+    TrustedKey,
+)
 from tenants.services.audit import PLATFORM
-from tenants.services.provisioning import Order, provision_environment
+from tenants.services.clients import create_client
+from tenants.services.provisioning import Order
+from tenants.services.tiers import assign_tier
+
+SECRETS = (b"private half", b"token digest", b"public bytes")
+
+
+def another(number: int) -> None:
+    """One more row of everything that has a page."""
+    now = timezone.now()
+    organisation = Organisation.objects.create(name=f"Owner {number}")
+    environment = Environment.of_tenant(f"tenant-{number}", organisation=organisation, state="ready")
+    environment.save()
+    user = User._default_manager.create_user(
+        f"user-{number}", email=f"u{number}@example.org", password="a long password"
+    )
+    Membership.objects.create(user=user, organisation=organisation)
+    create_client(PLATFORM, environment, roles=["ROLE_M2M"], label=f"label {number}")
+    Domain.objects.create(domain=f"h{number}.example.org", tenant=environment, is_primary=True)
+    Provisioning.objects.create(environment=environment, kind="create", not_before=now)
+    Outbox.objects.create(topic="provisioning", payload=str(number))
+    SigningKey.objects.create(
+        kid=f"kid-{number}", audience="client", public_key=SECRETS[2], private_key=SECRETS[0], valid_from=now
+    )
+    TrustedKey.objects.create(
+        key_id=f"key/{number}", environment=environment, jwk="{}", audience="human", valid_from=now
+    )
+    OidcProvider.objects.create(environment=environment, well_known_uri=f"https://idp.example.org/{number}")
+    Invitation.objects.create(
+        organisation=organisation, email=f"i{number}@example.org", token_digest=SECRETS[1] + bytes([number]),
+        invited_by="operator", expires_at=now + timedelta(days=1),
+    )  # fmt: skip
+    Group.objects.create(name=f"group {number}")
+    tier = Tier.objects.create(name=f"tier-{number}", title=f"Tier {number}")
+    assign_tier(PLATFORM, organisation, tier)
 
 
 @pytest.fixture
-def order(database: str) -> Order:
-    order = provision_environment(PLATFORM, "Acme & Söhne", tenant_id="a b/ü")
-    saga = Saga(driver_of=lambda _: LocalDriver(PostgresSchemas()))
-    while saga.advance(order.run.pk) is Progress.MORE:
-        pass
-    return order
+def rows(office: Browser) -> Browser:
+    another(1)
+    return office
 
 
-@pytest.fixture
-def browser(order: Order, settings: Any) -> Browser:
-    settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
-    operator = get_user_model()._default_manager.create_superuser("operator", password="a long password")
-    browser = Browser()
-    browser.force_login(operator)
-    return browser
+MODELS = list(admin.site._registry)
 
 
-def page(browser: Browser, name: str, *arguments: object) -> str:
-    answer = browser.get(reverse(f"admin:tenants_{name}", args=arguments))
-    assert answer.status_code == 200
+def list_of(model: Any) -> str:
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+
+
+def page_of(row: Any) -> str:
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[quote(row.pk)])
+
+
+def text(browser: Browser, url: str) -> str:
+    answer = browser.get(url)
+    assert answer.status_code == 200, url
     return answer.content.decode()
 
 
-@pytest.mark.parametrize("model", ["organisation", "environment", "provisioning", "client"])
-def test_every_list_shows_its_rows(browser: Browser, model: str) -> None:
-    text = page(browser, f"{model}_changelist")
-    assert "Acme &amp; Söhne" in text or "a b/ü" in text
+def test_only_what_operators_need_has_a_page() -> None:
+    """Pages of libraries would show second factors and tokens of providers."""
+    assert {model._meta.app_label for model in MODELS} == {"tenants", "auth"}
+    assert len(MODELS) == 16
 
 
-def test_a_run_shows_its_steps_with_states_and_logs_but_not_its_input(browser: Browser, order: Order) -> None:
-    text = page(browser, "provisioning_change", order.run.pk)
-    for expected in ("create schema", "create bootstrap client", "mark ready", "running, attempt 1"):
-        assert expected in text
-    assert "argon2" not in text
+def test_every_list_and_every_row_has_a_page_without_secrets(rows: Browser) -> None:
+    hashes = [*Client.objects.values_list("secret_hash", flat=True), *User.objects.values_list("password", flat=True)]
+    secrets = (*hashes, *(secret.decode() for secret in SECRETS), "argon2$", "previous_secret_hash", "token_digest")
+    for model in MODELS:
+        found = list(model._default_manager.all())
+        assert found, model
+        for shown in (text(rows, list_of(model)), *(text(rows, page_of(row)) for row in found)):
+            assert not [secret for secret in secrets if secret in shown], model
 
 
-def test_no_page_shows_a_hash(browser: Browser, order: Order) -> None:
-    text = page(browser, "client_change", order.client_id) + page(browser, "client_changelist")
-    assert "hash" not in text
-    assert "argon2" not in text
+def queries(browser: Browser, url: str) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        text(browser, url)
+    return len(captured)
 
 
-@pytest.mark.parametrize("model", ["environment", "provisioning", "client"])
-def test_what_provisioning_writes_cannot_be_edited(browser: Browser, order: Order, model: str) -> None:
-    keys = {"environment": Environment.objects.get().pk, "provisioning": order.run.pk, "client": order.client_id}
-    assert browser.post(reverse(f"admin:tenants_{model}_change", args=[keys[model]]), {}).status_code == 403
-    assert (
-        browser.post(reverse(f"admin:tenants_{model}_delete", args=[keys[model]]), {"post": "yes"}).status_code == 403
+def test_a_list_costs_the_same_with_more_rows(rows: Browser) -> None:
+    before = {model: queries(rows, list_of(model)) for model in MODELS}
+    for number in range(2, 6):
+        another(number)
+    after = {model: queries(rows, list_of(model)) for model in MODELS}
+    assert {model: number for model, number in after.items() if number > before[model]} == {}
+    assert max(before.values()) <= 25
+
+
+def test_every_list_is_searched(rows: Browser) -> None:
+    for model in MODELS:
+        for query in ("acme", "a%b_c", "'"):
+            text(rows, f"{list_of(model)}?q={query}")
+
+
+def test_lists_find_rows_by_what_operators_know(rows: Browser) -> None:
+    assert "tenant-1" in text(rows, list_of(Environment) + "?q=Owner 1")
+    assert "a b/ü" not in text(rows, list_of(Environment) + "?q=Owner 1")
+    assert "kid-1" in text(rows, list_of(SigningKey) + "?q=kid-1")
+    assert "label 1" in text(rows, list_of(Client) + "?q=tenant-1")
+
+
+# --- who may ----------------------------------------------------------------------------------------------------
+
+
+def operation_pages(order: Order) -> Iterable[str]:
+    for model, model_admin in admin.site._registry.items():
+        row = model._default_manager.first()
+        for operation in getattr(model_admin, "operations", ()):
+            name = f"admin:{model._meta.app_label}_{model._meta.model_name}_{operation.attribute}"
+            yield reverse(name, args=[] if operation.makes_row else [quote(row.pk)])
+
+
+def logged_in(**values: Any) -> Browser:
+    browser = Browser()
+    browser.force_login(User._default_manager.create_user("other", password="a long password", **values))
+    return browser
+
+
+@pytest.mark.parametrize("who", [Browser, logged_in], ids=["a stranger", "a login that is not staff"])
+def test_no_page_opens_to(rows: Browser, order: Order, who: Callable[[], Browser]) -> None:
+    browser = who()
+    pages = [reverse("admin:index"), *map(list_of, MODELS), *operation_pages(order)]
+    pages += [reverse("admin:tenants_auditevent_export", args=["csv"])]
+    pages += [reverse("admin:tenants_environment_models", args=[order.run.environment.pk])]
+    for page in pages:
+        for answer in (browser.get(page), browser.post(page, {})):
+            assert answer.status_code == 302
+            assert "login" in answer.headers["Location"]
+
+
+def test_staff_without_more_rights_see_everything_and_change_nothing(rows: Browser, order: Order) -> None:
+    browser = logged_in(is_staff=True)
+    for model in MODELS:
+        text(browser, list_of(model))
+        row = model._default_manager.first()
+        shown = text(browser, page_of(row))
+        assert 'name="_save"' not in shown
+        assert browser.post(page_of(row), {}).status_code == 403
+    for page in operation_pages(order):
+        assert browser.get(page).status_code == 403
+        assert browser.post(page, {"reason": "x"}).status_code == 403
+        assert page not in text(browser, page.rsplit("/", 2)[0] + "/change/") if "/change/" in page else True
+
+
+def test_what_services_write_is_not_edited_even_by_superusers(rows: Browser) -> None:
+    for model in MODELS:
+        if model._meta.app_label == "tenants":
+            row = model._default_manager.first()
+            assert rows.post(page_of(row), {}).status_code == 403
+            assert rows.get(list_of(model) + "add/").status_code in {302, 403}
+
+
+def test_a_staff_login_that_may_change_logins_cannot_change_a_superuser(rows: Browser) -> None:
+    browser = logged_in(is_staff=True)
+    other = User.objects.get(username="other")
+    other.user_permissions.add(Permission.objects.get(codename="change_user"))
+    chief, plain = User.objects.get(username="operator"), User.objects.get(username="user-1")
+    assert browser.get(f"/admin/auth/user/{chief.pk}/password/").status_code == 403
+    assert browser.post(page_of(chief), {"username": "mine", "reason": "x"}).status_code == 403
+    browser.post(
+        page_of(plain), {"username": plain.username, "is_superuser": "on", "is_staff": "on", "reason": "x"} | NO_INLINES
     )
-    assert Client.objects.count() == 1
+    plain.refresh_from_db()
+    assert (plain.is_superuser, plain.is_staff) == (False, False)
 
 
-def test_an_operator_suspends_and_activates_an_organisation(browser: Browser) -> None:
-    for action, state in (("suspend", "suspended"), ("activate", "active")):
-        chosen = {"action": action, "_selected_action": [str(Organisation.objects.get().pk)]}
-        assert browser.post(reverse("admin:tenants_organisation_changelist"), chosen).status_code == 302
-        assert Organisation.objects.get().state == state
-
-
-def test_a_stranger_sees_the_login_page(order: Order) -> None:
-    assert Browser().get(reverse("admin:tenants_client_changelist")).status_code == 302
-
-
-def test_the_front_page_looks_like_the_others(browser: Browser) -> None:
-    answer = browser.get(reverse("admin:index"))
-    sources = [str(template.origin) for template in answer.templates if template.origin is not None]
-    assert any("unfold" in source for source in sources)
-    assert not any("django_tenants" in source for source in sources)
+NO_INLINES = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}

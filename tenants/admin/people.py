@@ -1,0 +1,334 @@
+"""People: logins with their memberships, invitations, and the groups that give operators rights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import AbstractUser, Group, User
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.decorators import display
+from unfold.enums import ActionVariant
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm
+from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from cyoda.clock import system_clock
+from tenants.admin.access import may_act, may_look, operator
+from tenants.admin.base import LookedAtInline, Operated, OperatorAdmin
+from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
+from tenants.models import Invitation, Membership, Organisation, Role
+from tenants.services import invitations, people
+from tenants.services.audit import Doer, record
+from tenants.services.mailing import MailNotSent
+
+INVITATION_COLOURS = {"open": "info", "accepted": "success", "revoked": "danger", "expired": "warning"}
+
+
+# --- logins -----------------------------------------------------------------------------------------------------
+
+
+def _deactivate(doer: Doer, user: User, _: Mapping[str, Any]) -> Outcome:
+    try:
+        people.deactivate_person(doer, user)
+    except people.NotYourself as refusal:
+        raise Refused(str(refusal)) from None
+    return Outcome(message=f"{user} can sign in no more.", goto=user)
+
+
+def _activate(doer: Doer, user: User, _: Mapping[str, Any]) -> Outcome:
+    people.activate_person(doer, user)
+    return Outcome(message=f"{user} can sign in again.", goto=user)
+
+
+DEACTIVATE = Operation(
+    name="deactivate",
+    title="Deactivate",
+    icon="person_off",
+    variant=ActionVariant.DANGER,
+    explain=lambda user: (
+        f"{user} cannot sign in any more; all sessions and refresh tokens end at once.",
+        "Access tokens that were handed out live until they expire. Memberships and history stay.",
+    ),
+    perform=_deactivate,
+    is_possible=lambda user: user.is_active,
+)
+ACTIVATE = Operation(
+    name="activate",
+    title="Activate",
+    icon="person_check",
+    explain=lambda user: (f"{user} can sign in again.",),
+    perform=_activate,
+    is_possible=lambda user: not user.is_active,
+)
+
+
+class LoginForm(UserChangeForm):
+    """Django's form with the reason that the audit log keeps; the password has a page of its own."""
+
+    reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, help_text="Kept in the audit log.")
+
+
+class MembershipInline(LookedAtInline):
+    model = Membership
+    fields = ("organisation", "role", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return super().get_queryset(request).select_related("organisation", "user")
+
+
+class Audited(Operated):
+    """Rows that Django's own forms edit: each save is an event with the changed fields."""
+
+    audited_as = ""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return may_look(request.user)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return may_look(request.user)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        changed = [name for name in form.changed_data if name not in {"reason", "password"}]
+        before = {name: _plain(form.initial.get(name)) for name in changed} if change else None
+        after = {name: _plain(form.cleaned_data.get(name)) for name in changed}
+        doer = operator(request, form.cleaned_data.get("reason", ""))
+        record(doer, "changed" if change else "created", self.target_of(form.instance), before=before, after=after)
+
+    def target_of(self, row: Any) -> tuple[str, str]:
+        return self.audited_as, str(row.pk)
+
+    def audit_of(self, row: Any) -> dict[str, str]:
+        target_type, target_id = self.target_of(row)
+        return {"target_type": target_type, "target_id": target_id}
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """Django's own log is not written: the audit log has it."""
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """As above."""
+
+
+admin.site.unregister(User)
+admin.site.unregister(Group)
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin, Audited):
+    """Logins come from invitations. What a login may do here is set by superusers."""
+
+    form = LoginForm
+    change_password_form = AdminPasswordChangeForm
+    audited_as = "person"
+    list_display = ("username", "email", "full_name", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "memberships__role", "last_login")
+    search_fields = ("username", "email", "first_name", "last_name", "memberships__organisation__name")
+    list_select_related = ("person",)
+    filter_horizontal = ()
+    autocomplete_fields = ("groups",)
+    fieldsets = (
+        (None, {"fields": ("username", "person_id", "email", ("first_name", "last_name"), "password")}),
+        ("Rights in the back office", {"fields": ("is_staff", "is_superuser", "groups")}),
+        ("Life", {"fields": ("is_active", "last_login", "date_joined")}),
+        ("This change", {"fields": ("reason",)}),
+    )
+    readonly_fields = ("person_id", "email", "is_active", "last_login", "date_joined")
+    inlines = (MembershipInline,)
+    operations = (DEACTIVATE, ACTIVATE)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Only superusers change superusers: else a password would be a way to become one."""
+        above = obj is not None and getattr(obj, "is_superuser", False) and not request.user.is_superuser  # type: ignore[union-attr]
+        return may_act(request.user, "auth.change_user") and not above
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        rights = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups")  # type: ignore[union-attr]
+        return (*self.readonly_fields, *rights)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Without the right to change there is no form to give a reason in."""
+        shown = super().get_fieldsets(request, obj)
+        return shown if self.has_change_permission(request, obj) else shown[:-1]
+
+    def target_of(self, row: AbstractUser) -> tuple[str, str]:
+        return "person", str(row.person.pk)  # type: ignore[attr-defined] - the reverse of `user`
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """The password's page saves no form of this admin: Django's call is what is heard of it."""
+        if "password" in str(message):
+            record(operator(request), "password set", self.target_of(obj))
+
+    @display(description="user id")
+    def person_id(self, user: Any) -> str:
+        return str(user.person.pk)
+
+    @display(description="name", empty_value="–")
+    def full_name(self, user: User) -> str | None:
+        return user.get_full_name() or None
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, Audited):
+    """Sets of rights for operators who are not superusers."""
+
+    audited_as = "group"
+    search_fields = ("name",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_superuser  # type: ignore[union-attr]
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser  # type: ignore[union-attr]
+
+
+def _plain(value: Any) -> Any:
+    """A form's value as JSON."""
+    if isinstance(value, QuerySet | list | tuple):
+        return [str(one) for one in value]
+    return str(value) if isinstance(value, Model) else value
+
+
+# --- memberships ------------------------------------------------------------------------------------------------
+
+
+class RoleForm(ConfirmForm):
+    role = forms.ChoiceField(choices=Role.choices, widget=UnfoldAdminSelectWidget)
+
+    def __init__(self, data: Any = None, *, row: Membership, expected: str) -> None:
+        super().__init__(data, row=row, expected=expected)
+        self.fields["role"].initial = row.role
+
+
+def _change_role(doer: Doer, membership: Membership, values: Mapping[str, Any]) -> Outcome:
+    try:
+        people.change_role(doer, membership, values["role"])
+    except people.LastOwner as refusal:
+        raise Refused(str(refusal)) from None
+    return Outcome(message="The role is changed.", goto=membership)
+
+
+def _remove(doer: Doer, membership: Membership, _: Mapping[str, Any]) -> Outcome:
+    try:
+        people.remove_member(doer, membership)
+    except people.LastOwner as refusal:
+        raise Refused(str(refusal)) from None
+    return Outcome(message=f"{membership} is ended.")
+
+
+@admin.register(Membership)
+class MembershipAdmin(OperatorAdmin):
+    list_display = ("user", "organisation", "role", "created_at")
+    list_filter = ("role", "created_at")
+    search_fields = ("user__username", "user__email", "organisation__name")
+    list_select_related = ("user", "organisation")
+    operations = (
+        Operation(
+            name="role",
+            title="Change role",
+            icon="badge",
+            form=RoleForm,
+            explain=lambda membership: (f"{membership}: tokens carry the new role from the next refresh on.",),
+            perform=_change_role,
+        ),
+        Operation(
+            name="remove",
+            title="Remove",
+            icon="group_remove",
+            permission="delete",
+            variant=ActionVariant.DANGER,
+            explain=lambda membership: (f"{membership} ends, and with it the refresh tokens for its environments.",),
+            perform=_remove,
+        ),
+    )
+
+    def audit_of(self, row: Membership) -> dict[str, str]:
+        return {"target_type": "person", "target_id": str(row.user.person.pk)}
+
+
+# --- invitations ------------------------------------------------------------------------------------------------
+
+
+class InviteForm(ConfirmForm):
+    organisation = forms.ModelChoiceField(Organisation.objects.all(), widget=UnfoldAdminSelectWidget)
+    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
+    role = forms.ChoiceField(choices=Role.choices, initial=Role.DEVELOPER, widget=UnfoldAdminSelectWidget)
+
+
+def _invite(doer: Doer, _: None, values: Mapping[str, Any]) -> Outcome:
+    try:
+        invitation = invitations.invite(doer, values["organisation"], values["email"], values["role"])
+    except (invitations.AlreadyMember, MailNotSent) as refusal:
+        raise Refused(str(refusal)) from None
+    except ValidationError as error:
+        raise Refused(" ".join(error.messages)) from None
+    return Outcome(message=f"{invitation.email} is invited.", goto=invitation)
+
+
+def _revoke(doer: Doer, invitation: Invitation, _: Mapping[str, Any]) -> Outcome:
+    try:
+        invitations.revoke_invitation(doer, invitation)
+    except invitations.InvitationUnusable as refusal:
+        raise Refused(str(refusal)) from None
+    return Outcome(message="The invitation is revoked.", goto=invitation)
+
+
+def state_of(invitation: Invitation) -> str:
+    if invitation.accepted_at is not None:
+        return "accepted"
+    if invitation.revoked_at is not None:
+        return "revoked"
+    return "open" if invitation.expires_at > system_clock() else "expired"
+
+
+@admin.register(Invitation)
+class InvitationAdmin(OperatorAdmin):
+    list_display = ("email", "organisation", "role", "state", "invited_by", "created_at", "expires_at")
+    list_filter = ("role", "created_at", "accepted_at", "revoked_at")
+    search_fields = ("email", "organisation__name", "invited_by")
+    list_select_related = ("organisation",)
+    fields = (
+        ("email", "role"), ("organisation", "state"), "invited_by", ("created_at", "expires_at"),
+        ("accepted_at", "revoked_at"),
+    )  # fmt: skip
+    readonly_fields = ("state",)
+    operations = (
+        Operation(
+            name="invite",
+            title="Invite a person",
+            icon="person_add",
+            permission="add",
+            makes_row=True,
+            variant=ActionVariant.PRIMARY,
+            form=InviteForm,
+            explain=lambda _: (
+                "A link is mailed to the address; whoever has it joins the organisation, once, within a week.",
+                "An earlier invitation of this address to the organisation ends.",
+            ),
+            perform=_invite,
+        ),
+        Operation(
+            name="revoke",
+            title="Revoke",
+            icon="cancel",
+            variant=ActionVariant.DANGER,
+            explain=lambda invitation: (f"The link that was mailed to {invitation.email} lets nobody in any more.",),
+            perform=_revoke,
+            is_possible=lambda invitation: state_of(invitation) == "open",
+        ),
+    )
+
+    @display(description="state", label=INVITATION_COLOURS)
+    def state(self, invitation: Invitation) -> str:
+        return state_of(invitation)
