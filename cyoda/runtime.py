@@ -33,6 +33,7 @@ from cyoda.telemetry.metrics import Metrics
 from cyoda.telemetry.probes import probes_app
 from cyoda.waking import CeleryWorkers
 from tenants.api import wire as identity_wire
+from tenants.api.sign_in import AtRoot
 from tenants.identity.service import Identity, identity_service
 from workflows.api.routes import data_plane_routes
 from workflows.api.wire import PATH_TYPES
@@ -131,10 +132,14 @@ def build_node(
         authenticator=identity.authenticator,
         context_path=conf.http.context_path,
         observe=metrics.observe_http,
-        fallback=Documentation(
-            lambda: openapi_document(routes, path_types=PATH_TYPES | identity_wire.PATH_TYPES),
-            context_path=conf.http.context_path,
-            fallback=fallback,
+        fallback=AtRoot(
+            lambda: api,
+            conf.http.context_path,
+            Documentation(
+                lambda: openapi_document(routes, path_types=PATH_TYPES | identity_wire.PATH_TYPES),
+                context_path=conf.http.context_path,
+                fallback=fallback,
+            ),
         ),
         cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),

@@ -12,6 +12,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 from cyoda.errors import StorageUnavailable
 
 ANSWER_SECONDS = 4.0
+SLOW_THREADS = 4
 
 T = TypeVar("T")
 
@@ -36,9 +37,30 @@ class OrmThread:
         self._thread.shutdown()
 
 
+class OrmThreads:
+    """A few threads for what may take its time or is asked by strangers, such as passwords; they keep no connection."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(max_workers=SLOW_THREADS, thread_name_prefix="slow-orm")
+
+    async def run(self, ask: Callable[[], T]) -> T:
+        """Raises StorageUnavailable."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _asked_and_closed, ask)
+
+    def close(self) -> None:
+        self._threads.shutdown()
+
+
 def _asked(ask: Callable[[], T]) -> T:
     close_old_connections()
     try:
         return ask()
     except (OperationalError, InterfaceError) as error:
         raise StorageUnavailable from error
+
+
+def _asked_and_closed(ask: Callable[[], T]) -> T:
+    try:
+        return _asked(ask)
+    finally:
+        connections.close_all()

@@ -41,7 +41,7 @@ class Accounts(DefaultAccountAdapter):
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A mail server that fails must neither undo a change nor tell a stranger which addresses are known."""
         try:
-            super().send_mail(template_prefix, email, context)
+            self.render_mail(template_prefix, email, {**context, "email": email}).send()
         except (SMTPException, OSError) as error:
             log.error("mail not sent", template=template_prefix, reason=str(error))
 

@@ -23,7 +23,7 @@ _ACTIONS: tuple[tuple[Signal, str], ...] = (
 
 
 def start() -> None:
-    """Listen; called when the pages are loaded, again without effect."""
+    """Listen; more than once has no further effect."""
     for signal, action in _ACTIONS:
         signal.connect(_recorder(action), weak=False, dispatch_uid=action)
 
