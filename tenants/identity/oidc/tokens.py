@@ -138,16 +138,15 @@ class ProviderTokens:
             self._sources[uri] = Source(uri, self._fetcher, now=self._now, changed=self._forget)
         self._forget()
         for uri in {one.uri for one in self._providers.values() if one.is_active and _is_other(one, former)}:
-            renewal = asyncio.create_task(self._renew(self._sources[uri]))
+            renewal = asyncio.create_task(_renew(self._sources[uri], self._turns))
             self._renewals.add(renewal)
             renewal.add_done_callback(self._renewals.discard)
 
     async def refresh(self, provider_ids: Iterable[UUID]) -> None:
         """Fetch both documents of providers, and wait until they are there or it has failed."""
+        turns = asyncio.Semaphore(RENEWALS_AT_ONCE)
         sources = {source for source in map(self._source_of, provider_ids) if source is not None}
-        for source in sources:
-            source.refetch()
-        await asyncio.gather(*(source.settled() for source in sources))
+        await asyncio.gather(*(_renew(source, turns) for source in sources))
 
     async def refresh_discovery(self, provider_id: UUID) -> None:
         """Fetch the discovery document alone; the keys and their age stay."""
@@ -172,10 +171,11 @@ class ProviderTokens:
         provider = self._providers.get(provider_id)
         return None if provider is None else self._sources[provider.uri]
 
-    async def _renew(self, source: Source) -> None:
-        async with self._turns:
-            source.refetch()
-            await source.settled()
+
+async def _renew(source: Source, turns: asyncio.Semaphore) -> None:
+    async with turns:
+        source.refetch()
+        await source.settled()
 
 
 def _is_other(provider: Provider, former: dict[UUID, Provider]) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -345,3 +346,27 @@ async def test_a_trial_is_checked_like_a_registration(start: Start) -> None:
     assert problem(answer)[1].startswith("OIDC_SSRF_BLOCKED: ")
     for body in ({}, {"token": 1}, {"token": "x", "provider": 1}, {"token": "x", "provider": {}}):
         assert problem(await admin.post(f"{PATH}/test", json=body))[1].startswith("BAD_REQUEST: ")
+
+
+ODD_VALUES = [
+    None, True, 0, -1, 1e300, 10**400, "", "\0", "\ud800", "a" * 10_000, "ü", [], {}, [None], [[]], {"a": {}}, ["\0"],
+    "https://8.8.8.8/\0", "https://[::1", "https://a:b@localhost:1/", "https://8.8.8.8:65536", "//8.8.8.8/x",
+]  # fmt: skip
+ODD_TEXTS = [
+    b"\xff",
+    b"[" * 100_000,
+    b'{"issuers": ' + b"[" * 600,
+    b'{"issuers": ["a"]',
+    b'{"a": NaN}',
+    b" " * 2_000_000,
+]
+
+
+async def test_no_body_makes_an_internal_failure(admin: httpx.AsyncClient, idp: IdentityProvider) -> None:
+    path = f"{PATH}/{(await registered(admin, idp))['id']}"
+    names = ("wellKnownConfigUri", "issuers", "expectedAudiences", "rolesClaim", "token", "provider", "reactivateKeys")
+    bodies = [json.dumps({"wellKnownConfigUri": "ftp://x", name: value}) for name in names for value in ODD_VALUES]
+    for method, target in (("POST", PATH), ("PATCH", path), ("POST", f"{path}/reactivate"), ("POST", f"{PATH}/test")):
+        for body in [*bodies, *ODD_TEXTS]:
+            answer = await admin.request(method, target, content=body)
+            assert answer.status_code in (200, 400, 404), f"{method} {target} {body[:100]}: {answer.text}"

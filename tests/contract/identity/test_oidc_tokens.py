@@ -214,11 +214,14 @@ async def test_other_nodes_hear_of_changes_and_a_new_node_fetches_at_its_start(
     await admin.post(f"{path}/reactivate")
     await heard(second, token, as_valid=True)
     idp.asked.clear()
-    third = await start(**OPEN)
+    idp.gate.clear()
+    third = await start(**OPEN)  # does not wait for slow providers
     async with asyncio.timeout(HEARD_SECONDS):
-        while not idp.asked[KEYS]:
+        while not idp.asked:
             await asyncio.sleep(0.01)
+    idp.gate.set()
     assert await accepted(third, token)
+    assert idp.asked[KEYS] == 1
     await admin.delete(path)
     for node in (second, third):
         await heard(node, token, as_valid=False)
