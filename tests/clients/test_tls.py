@@ -1,8 +1,9 @@
-"""The Python library over TLS and mutual TLS: gRPC to a real node, HTTP through a proxy that ends TLS before it."""
+"""The Python library over TLS and mutual TLS: to a node's gRPC listener, and to its API behind TLS."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
 
 from cyoda_member import Context, Member, Settings, TokenUnavailable
 from cyoda_member.http import Http
@@ -22,13 +24,14 @@ from tests.contract.http.steps import entity, ok
 
 OURS, THEIRS = Authority("ours"), Authority("theirs")
 CERTIFICATE, KEY = OURS.issue("node")
-TLS = {"CYODA_GRPC_TLS_CERT": CERTIFICATE, "CYODA_GRPC_TLS_KEY": KEY}
-MUTUAL = TLS | {"CYODA_GRPC_TLS_CLIENT_CA": OURS.root}
+MUTUAL = {
+    "CYODA_GRPC_TLS_CERT": CERTIFICATE, "CYODA_GRPC_TLS_KEY": KEY, "CYODA_GRPC_TLS_CLIENT_CA": OURS.root,
+}  # fmt: skip
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, Path]:
-    """PEM files by name: each authority's root, and what each issued to a member and to the proxy."""
+    """PEM files by name: each authority's root, and what each issued."""
     texts: dict[str, str] = {"node.pem": CERTIFICATE, "node.key": KEY}
     for name, authority in (("ours", OURS), ("theirs", THEIRS)):
         texts[f"{name}-ca.pem"] = authority.root
@@ -41,22 +44,17 @@ def files(tmp_path: Path) -> dict[str, Path]:
 @pytest.fixture
 async def https(live: LiveNode, files: dict[str, Path]) -> AsyncIterator[str]:
     """The node's API behind mutual TLS."""
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files["ours-ca.pem"])
-    tls.verify_mode = ssl.CERT_REQUIRED
-    tls.load_cert_chain(files["node.pem"], files["node.key"])
-
-    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            sink.write(data)
-            await sink.drain()
-        sink.close()
-
-    async def forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        back, forth = await asyncio.open_connection("127.0.0.1", live.addresses.http)
-        await asyncio.gather(pump(reader, forth), pump(back, writer), return_exceptions=True)
-
-    async with await asyncio.start_server(forward, "127.0.0.1", 0, ssl=tls) as server:
-        yield f"https://localhost:{server.sockets[0].getsockname()[1]}/api"
+    assert live.node is not None
+    config = uvicorn.Config(
+        live.node.api, lifespan="off", log_config=None, ssl_certfile=files["node.pem"], ssl_keyfile=files["node.key"],
+        ssl_ca_certs=str(files["ours-ca.pem"]), ssl_cert_reqs=ssl.CERT_REQUIRED,
+    )  # fmt: skip
+    server, listener = uvicorn.Server(config), socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    await until(lambda: server.started)
+    yield f"https://localhost:{listener.getsockname()[1]}/api"
+    server.should_exit = True
+    await serving
 
 
 @pytest.fixture
