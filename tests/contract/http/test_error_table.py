@@ -150,6 +150,10 @@ ROWS = [
 BY_A_MEMBER = {"WORKFLOW_FAILED", "COMPUTE_MEMBER_DISCONNECTED", "DISPATCH_TIMEOUT"}
 ELSEWHERE = {
     "CONFLICT": "http/test_updating.py",
+    "FEATURE_DISABLED": "identity/test_trusted_keys.py",
+    "KEYPAIR_NOT_FOUND": "identity/test_keypairs.py",
+    "KEY_OWNED_BY_DIFFERENT_TENANT": "identity/test_trusted_keys.py",
+    "M2M_CLIENT_NOT_FOUND": "identity/test_clients.py",
     "OIDC_INVALID_TENANT": "identity/test_oidc_providers.py",
     "OIDC_PROVIDER_DUPLICATE": "identity/test_oidc_providers.py",
     "OIDC_PROVIDER_INACTIVE": "identity/test_oidc_providers.py",
@@ -160,6 +164,10 @@ ELSEWHERE = {
     "SERVER_ERROR": "unit/http/test_problems.py",
     "STORAGE_UNAVAILABLE": "conformance/test_postgres_outage.py",
     "TOO_MANY_REQUESTS": "identity/test_limits.py",
+    "TRUSTED_KEY_CAP_REACHED": "identity/test_trusted_keys.py",
+    "TRUSTED_KEY_NOT_FOUND": "identity/test_trusted_keys.py",
+    "UNSUPPORTED_ALGORITHM": "identity/test_keypairs.py",
+    "UNSUPPORTED_KEY_TYPE": "identity/test_trusted_keys.py",
 }
 """Codes whose provocation needs more than a request, and what provokes them."""
 
