@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -22,6 +24,25 @@ FORMATS: dict[str, tuple[str, Lines]] = {
     "csv": ("text/csv; charset=utf-8", csv_lines),
     "jsonl": ("application/x-ndjson", json_lines),
 }
+
+
+class MomentFilter(RangeDateTimeFilter):
+    """A span in UTC; a day without a time begins, or ends, with the day."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[AuditEvent]) -> QuerySet[AuditEvent]:
+        """Raises IncorrectLookupParameters."""
+        for end, lookup, time in (("from", "gte", "00:00:00"), ("to", "lte", "23:59:59.999999")):
+            given = [self.used_parameters.get(f"at_{end}_{part}") for part in (0, 1)]
+            if given[0]:
+                queryset = queryset.filter(**{f"at__{lookup}": _moment(f"{given[0]}T{given[1] or time}")})
+        return queryset
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        raise IncorrectLookupParameters from None
 
 
 class ActorFilter(TextFilter):
@@ -47,7 +68,7 @@ class OrganisationFilter(TextFilter):
 class AuditEventAdmin(OperatorAdmin):
     list_display = ("at", "actor_name", "source", "action", "target", "shown_tenant", "reason")
     list_filter = (
-        ("at", RangeDateTimeFilter), "source", ActorFilter, OrganisationFilter, ("action", FieldTextFilter),
+        ("at", MomentFilter), "source", ActorFilter, OrganisationFilter, ("action", FieldTextFilter),
         ("target_type", FieldTextFilter),
     )  # fmt: skip
     search_fields = ("actor_name", "action", "target_id", "tenant_id", "request_id", "reason")
