@@ -117,10 +117,10 @@ def _prepare_database(conf: Conf) -> None:
             raise NodeError("PostgreSQL 17 or newer is needed, the configured one is older.")
         if migrate_public():
             log.info("public schema migrated")
-        if not ensure_operator(conf.platform):
-            _offer_setup(conf)
         if conf.quotas.enabled and not is_tier(conf.quotas.default_tier):
             raise NodeError(f"CYODA_DEFAULT_TIER must name a tier: there is no {conf.quotas.default_tier!r}.")
+        if not ensure_operator(conf.platform):
+            _offer_setup(conf)
     except Error as error:
         reason = " ".join(str(error).split())
         raise NodeError(f"The database of CYODA_DATABASE_URL cannot be used: {reason}") from None

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -213,6 +214,10 @@ def test_mock_mode_warns_unless_it_is_told_not_to(serve: Serve, empty_database: 
         ({"CYODA_TX_TTL": "soon"}, "cyoda: CYODA_TX_TTL must be a duration"),
         ({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": "x"}, "cyoda: CYODA_JWT_SIGNING_KEY must be "),
         ({"CYODA_DATABASE_URL": "postgresql://a@127.0.0.1:1/b"}, "CommandError: The database of CYODA_DATABASE_URL "),
+        (
+            {"CYODA_QUOTAS_ENABLED": "true", "CYODA_DEFAULT_TIER": "gold"},
+            "CommandError: CYODA_DEFAULT_TIER must name a",
+        ),
         ({"CYODA_HTTP_BIND_ADDRESS": "192.0.2.1"}, "CommandError: 192.0.2.1:0 (CYODA_HTTP_PORT) cannot be opened"),
     ],
 )
@@ -235,3 +240,22 @@ def test_a_busy_port_is_one_sentence(serve: Serve, variable: str) -> None:
     assert node.lines == [
         f"CommandError: Port {port} is used by another program: stop that one, or set {variable} to a free port.\n"
     ]
+
+
+def test_two_nodes_hold_a_tenant_to_one_limit(serve: Serve, empty_database: str) -> None:
+    settings = {"CYODA_DATABASE_URL": empty_database, "CYODA_QUOTAS_ENABLED": "true", "CYODA_SUPPRESS_BANNER": "true"}
+    nodes = [serve(**settings).started() for _ in range(2)]
+    assert httpx.post(f"{nodes[0].url}/api/model/import/JSON/SAMPLE_DATA/order/1", json={}).status_code == 200
+
+    def statuses(node: Served) -> list[int]:
+        with httpx.Client(base_url=f"{node.url}/api") as client:
+            return [client.get("/model/").status_code for _ in range(300)]
+
+    first_minute = time.time() // 60
+    with ThreadPoolExecutor() as threads:
+        answers = [status for found in threads.map(statuses, nodes) for status in found]
+    minutes = int(time.time() // 60 - first_minute) + 1
+    assert set(answers) <= {200, 429}
+    let_in = answers.count(200)
+    assert let_in <= 300 * minutes
+    assert let_in >= 270 or minutes > 1
