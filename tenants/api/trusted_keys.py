@@ -43,7 +43,7 @@ class NewTrustedKey(Shape, kw_only=True):
     """`jwk` is an RSA public key, kept as it is written."""
 
     key_id: str = ""
-    jwk: msgspec.Raw = msgspec.Raw(b"{}")
+    jwk: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"{}"))
     audience: str = ""
     issuers: list[str] | None = None
     valid_from: MomentIn | None = None

@@ -49,70 +49,87 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
 
     Raises ConfError when the signing key is not an RSA private key.
     """
-    accounts = NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled)
     if conf.iam.mode == "mock":
-        return _mock_identity(conf, accounts)
-    configured = bootstrap_key_pair(conf, clock)
-    ring, cipher = KeyRing(), cipher_of(conf)
-    keys = StoredKeys(orm, ring, cipher, configured)
-    fetcher = Fetcher(conf.oidc)
-    foreign = ProviderTokens(fetcher, roles_claim=conf.oidc.roles_claim, clock=clock)
-    providers = StoredProviders(orm, foreign)
-    freshness = Freshness(orm, {Epoch.Name.KEYS: keys.reread, Epoch.Name.PROVIDERS: providers.reread})
-    clients = StoredClients(orm, clock=clock)
-    environments = CallersEnvironments(orm, directory)
-    issuer = token_issuer(conf, ring, clock)
-    authenticator = BearerAuthenticator(token_verifier(conf, ring, clock), foreign)
-    threads = OrmThreads()
+        return _mock_identity(conf, NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled))
+    parts = _Parts(conf, clock, orm, directory)
+    return Identity(parts.authenticator, parts.routes(), parts.background())
+
+
+class _Parts:
+    """What the service in jwt mode is made of, wired."""
+
+    def __init__(self, conf: Conf, clock: Clock, orm: OrmThread, directory: StoredTenants) -> None:
+        self._conf = conf
+        self._clock = clock
+        self._orm = orm
+        self._directory = directory
+        self._configured = bootstrap_key_pair(conf, clock)
+        self._ring, self._cipher = KeyRing(), cipher_of(conf)
+        self._fetcher = Fetcher(conf.oidc)
+        self._foreign = ProviderTokens(self._fetcher, roles_claim=conf.oidc.roles_claim, clock=clock)
+        rereads = {
+            Epoch.Name.KEYS: StoredKeys(orm, self._ring, self._cipher, self._configured).reread,
+            Epoch.Name.PROVIDERS: StoredProviders(orm, self._foreign).reread,
+        }
+        self._freshness = Freshness(orm, rereads)
+        self._clients = StoredClients(orm, clock=clock)
+        self._environments = CallersEnvironments(orm, directory)
+        self._issuer = token_issuer(conf, self._ring, clock)
+        self._threads = OrmThreads()
+        self.authenticator = BearerAuthenticator(token_verifier(conf, self._ring, clock), self._foreign)
 
     @asynccontextmanager
-    async def background() -> AsyncGenerator[None]:
-        await orm.run(lambda: keep_configured_pair(configured, clock=clock))
+    async def background(self) -> AsyncGenerator[None]:
+        """Keeps keys and providers as the rows have them, and the rows of what is configured as the settings say."""
+        conf, configured = self._conf, self._configured
+        await self._orm.run(lambda: keep_configured_pair(configured, clock=self._clock))
         if conf.bootstrap.client_id is not None:
-            await directory.admit(conf.bootstrap.tenant_id)
-        await orm.run(lambda: keep_bootstrap_client(conf.bootstrap))
-        with closing(foreign):
-            async with freshness:
+            await self._directory.admit(conf.bootstrap.tenant_id)
+        await self._orm.run(lambda: keep_bootstrap_client(conf.bootstrap))
+        with closing(self._threads), closing(self._foreign):
+            async with self._freshness:
                 yield
-        await clients.settle()
-        threads.close()
+            await self._clients.settle()
 
-    routes = [
-        *jwt_routes(TokenEndpoint(clients, issuer, StoredTrustedKeys(orm), clock), ring, clock),
-        *KeyPairEndpoints(
-            NodeKeys(
-                ring=ring,
-                freshness=freshness,
-                cipher=cipher,
-                clock=clock,
-                default_validity=timedelta(days=conf.iam.keypair_default_validity_days),
-            ),
-            conf.iam.platform_tenant,
-        ).routes(),
-        *TrustedKeyEndpoints(
-            NodeTrustedKeys(orm=orm, environments=environments, rules=_trusted_key_rules(conf), clock=clock),
-            is_enabled=conf.iam.trusted_key_registration_enabled,
-        ).routes(),
-        *ClientEndpoints(
-            NodeClients(orm=orm, environments=environments, registry=clients, clock=clock),
-            may_grant_admin=conf.iam.m2m_admin_role_enabled,
-        ).routes(),
-        *ProviderEndpoints(
-            NodeProviders(
-                orm=orm,
-                environments=environments,
-                freshness=freshness,
-                tokens=foreign,
-                fetcher=fetcher,
-                clock=clock,
-            ),
-            conf.oidc,
-        ).routes(),
-        *Administration(conf.iam.platform_tenant).routes(),
-        *AccountEndpoints(accounts).routes(),
-        *SignInEndpoints(NodeSignIn(threads=threads, issuer=issuer, authenticator=authenticator, clock=clock)).routes(),
-    ]
-    return Identity(authenticator, routes, background())
+    def routes(self) -> list[Route]:
+        conf, orm, clock = self._conf, self._orm, self._clock
+        endpoint = TokenEndpoint(self._clients, self._issuer, StoredTrustedKeys(orm), clock)
+        accounts = NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled)
+        people = NodeSignIn(threads=self._threads, issuer=self._issuer, authenticator=self.authenticator, clock=clock)
+        return [
+            *jwt_routes(endpoint, self._ring, clock),
+            *KeyPairEndpoints(self._keys(), conf.iam.platform_tenant).routes(),
+            *_trusted_key_endpoints(
+                conf,
+                NodeTrustedKeys(orm=orm, environments=self._environments, rules=_trusted_key_rules(conf), clock=clock),
+            ).routes(),
+            *_client_endpoints(
+                conf, NodeClients(orm=orm, environments=self._environments, registry=self._clients, clock=clock)
+            ).routes(),
+            *ProviderEndpoints(self._providers(), conf.oidc).routes(),
+            *Administration(conf.iam.platform_tenant).routes(),
+            *AccountEndpoints(accounts).routes(),
+            *SignInEndpoints(people).routes(),
+        ]
+
+    def _keys(self) -> NodeKeys:
+        return NodeKeys(
+            ring=self._ring,
+            freshness=self._freshness,
+            cipher=self._cipher,
+            clock=self._clock,
+            default_validity=timedelta(days=self._conf.iam.keypair_default_validity_days),
+        )
+
+    def _providers(self) -> NodeProviders:
+        return NodeProviders(
+            orm=self._orm,
+            environments=self._environments,
+            freshness=self._freshness,
+            tokens=self._foreign,
+            fetcher=self._fetcher,
+            clock=self._clock,
+        )
 
 
 def cipher_of(conf: Conf) -> Cipher:
@@ -122,19 +139,25 @@ def cipher_of(conf: Conf) -> Cipher:
 
 def _mock_identity(conf: Conf, accounts: NodeAccounts) -> Identity:
     """Everyone is one principal, and nothing of tokens, keys and clients is offered."""
-    return Identity(mock_authenticator(conf), [*mock_routes(), *_mock_management(conf, accounts)])
-
-
-def _mock_management(conf: Conf, accounts: NodeAccounts) -> list[Route]:
-    return [
+    routes = [
+        *mock_routes(),
         *KeyPairEndpoints(None, conf.iam.platform_tenant).routes(),
-        *TrustedKeyEndpoints(None, is_enabled=conf.iam.trusted_key_registration_enabled).routes(),
-        *ClientEndpoints(None, may_grant_admin=conf.iam.m2m_admin_role_enabled).routes(),
+        *_trusted_key_endpoints(conf, None).routes(),
+        *_client_endpoints(conf, None).routes(),
         *ProviderEndpoints(None, conf.oidc).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
         *AccountEndpoints(accounts, MOCK_NAMES).routes(),
         *SignInEndpoints(None).routes(),
     ]
+    return Identity(mock_authenticator(conf), routes)
+
+
+def _trusted_key_endpoints(conf: Conf, keys: NodeTrustedKeys | None) -> TrustedKeyEndpoints:
+    return TrustedKeyEndpoints(keys, is_enabled=conf.iam.trusted_key_registration_enabled)
+
+
+def _client_endpoints(conf: Conf, clients: NodeClients | None) -> ClientEndpoints:
+    return ClientEndpoints(clients, may_grant_admin=conf.iam.m2m_admin_role_enabled)
 
 
 def _trusted_key_rules(conf: Conf) -> TrustedKeyRules:
