@@ -113,6 +113,12 @@ class Oidc:
     roles_claim: str = setting(
         "CYODA_OIDC_ROLES_CLAIM", kind.text, "roles", "Claim that carries the roles, unless the provider names one."
     )
+    max_providers: int = setting(
+        "CYODA_OIDC_PROVIDER_MAX_PER_TENANT",
+        kind.integer(0),
+        50,
+        "Providers a tenant may register, invalidated ones too; 0 is unbounded.",
+    )
     connect_timeout_ms: int = setting(
         "CYODA_OIDC_CONNECT_TIMEOUT_MS", kind.integer(1), 5000, "First part of the time that a fetch may take."
     )

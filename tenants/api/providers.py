@@ -19,6 +19,7 @@ from cyoda.errors import (
     OidcProviderInactive,
     OidcProviderNotFound,
     OidcSsrfBlocked,
+    QuotaExceeded,
     StorageUnavailable,
 )
 from cyoda.http.operation import operation, operation_of, query
@@ -124,14 +125,15 @@ class ProviderEndpoints:
         body=NewProvider,
         answer=OidcProvider,
         errors=[Forbidden, NotImplementedHere, OidcSsrfBlocked, OidcInvalidTenant, OidcProviderDuplicate,
-                StorageUnavailable],
+                QuotaExceeded, StorageUnavailable],
     )  # fmt: skip
     async def register_provider(self, request: ApiRequest) -> Response:
         """Its tokens are accepted from now on; when its documents cannot be fetched, as soon as they can."""
         node = self._admitted()
         registration = await self._registration(await _body(request), node)
         check_tenant(request.principal.tenant)
-        row = await node.change(request, lambda doer, tenant: providers.register(doer, tenant, registration))
+        cap = self._conf.max_providers
+        row = await node.change(request, lambda doer, tenant: providers.register(doer, tenant, registration, cap=cap))
         await node.tokens.refresh([row.pk])
         return json_response(_shown(row))
 

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from cyoda.errors import OidcProviderDuplicate, OidcProviderInactive, OidcProviderNotFound
+from cyoda.errors import OidcProviderDuplicate, OidcProviderInactive, OidcProviderNotFound, QuotaExceeded
 from tenants.identity.oidc.provider import Provider
 from tenants.identity.oidc.registration import Changes, Registration, check_tenant
 from tenants.identity.oidc.tokens import ProviderTokens
@@ -20,12 +20,13 @@ _TYPE = "OIDC provider"
 
 
 @transaction.atomic
-def register(doer: Doer, environment: Environment, registration: Registration) -> OidcProvider:
-    """Accept tokens of a provider whose URI leads to a public address, issued from now on.
+def register(doer: Doer, environment: Environment, registration: Registration, *, cap: int = 0) -> OidcProvider:
+    """Accept tokens of a provider whose URI leads to a public address, issued from now on. `cap` 0 is unbounded.
 
-    Raises OidcInvalidTenant, OidcProviderDuplicate.
+    Raises OidcInvalidTenant, OidcProviderDuplicate, QuotaExceeded.
     """
     check_tenant(environment.tenant_id)
+    Environment.objects.select_for_update().get(pk=environment.pk)  # registrations of a tenant follow each other
     row, is_new = OidcProvider.objects.get_or_create(
         environment=environment,
         well_known_uri=registration.uri,
@@ -37,6 +38,8 @@ def register(doer: Doer, environment: Environment, registration: Registration) -
     )
     if not is_new:
         raise OidcProviderDuplicate
+    if cap and OidcProvider.objects.filter(environment=environment).count() > cap:
+        raise QuotaExceeded("OIDC_PROVIDERS", cap, "OIDC providers")
     _changed(doer, "registered", row)
     return row
 

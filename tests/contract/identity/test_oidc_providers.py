@@ -146,6 +146,22 @@ async def test_a_uri_is_registered_once_a_tenant_until_it_is_deleted(
     assert again["createdAt"] > made["createdAt"]
 
 
+async def test_a_tenant_has_as_many_providers_as_the_installation_allows(start: Start, idp: IdentityProvider) -> None:
+    node = await start(**OPEN, CYODA_OIDC_PROVIDER_MAX_PER_TENANT="2")
+    admin = await node.client(TENANT)
+    first = await registered(admin, idp)
+    await registered(admin, idp, wellKnownConfigUri=f"{idp.uri}?2")
+    third = {"wellKnownConfigUri": f"{idp.uri}?3"}
+    assert problem(await admin.post(PATH, json=third)) == (
+        403,
+        "QUOTA_EXCEEDED: the limit of 2 OIDC providers is reached",
+    )
+    assert len((await admin.get(PATH)).json()) == 2
+    await registered(await node.client(OTHER), idp)
+    await admin.delete(f"{PATH}/{first['id']}")
+    await registered(admin, idp, **third)
+
+
 async def test_a_provider_that_cannot_be_reached_is_registered_all_the_same(
     admin: httpx.AsyncClient, idp: IdentityProvider
 ) -> None:
