@@ -44,14 +44,14 @@ class SecretProof:
         self._proven: OrderedDict[tuple[str, bytes], None] = OrderedDict()
 
     async def holds(self, secret: str, hashes: Sequence[str]) -> bool:
-        """Whether the secret has one of the hashes; without any hash it costs what a wrong secret costs."""
+        """Whether the secret has one of the hashes; without any it has not, and costs what a wrong secret costs."""
         digest = hashlib.sha256(_bytes(secret)).digest()
         for hashed in hashes:
             if (hashed, digest) in self._proven:
                 self._proven.move_to_end((hashed, digest))
                 return True
         proven = await asyncio.to_thread(_proven_hash, secret, hashes or (_DUMMY_HASH,))
-        if proven is None:
+        if proven is None or not hashes:
             return False
         self._proven[proven, digest] = None
         if len(self._proven) > MAX_PROVEN:
