@@ -83,7 +83,7 @@ async def start(database: str, signing_key: KeyPair, clock: ManualClock) -> Asyn
         async def make_schema(_: str) -> None:
             """Data is in memory here."""
 
-        tenants = StoredTenants(orm, make_schema, auto_create=True)
+        tenants = StoredTenants(orm, make_schema, auto_create=conf.platform.tenant_auto_create)
         identity = stored_identity(conf, clock, orm, tenants)
         quotas = StoredQuotas(clock=clock) if conf.quotas.enabled else None
         node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=clock, identity=identity, quotas=quotas)

@@ -213,6 +213,17 @@ async def test_starting_again_with_the_same_bootstrap_client_changes_nothing(sta
     assert (after.secret_hash, after.updated_at) == (before.secret_hash, before.updated_at)
 
 
+async def test_tenants_that_nobody_announced_manage_nothing_where_tenants_are_not_made_by_themselves(
+    start: Start,
+) -> None:
+    node = await start(CYODA_TENANT_AUTO_CREATE="false")
+    assert (await node.token()).status_code == 200  # the settings announce the tenant of the bootstrap client
+    assert (await node.admin.get("/clients")).status_code == 200
+    stranger = await node.client("nobody-knows")
+    for method, path in (("POST", "/clients"), ("GET", "/clients"), ("DELETE", "/clients/x")):
+        assert problem(await stranger.request(method, path)) == (401, "UNAUTHORIZED: authentication failed")
+
+
 async def test_a_suspended_tenants_administrator_manages_no_clients(node: Running) -> None:
     @off_loop
     def suspend() -> None:
