@@ -25,6 +25,11 @@ from tenants.identity.oidc.destinations import (
 )
 
 LIMIT_BYTES = 1024 * 1024
+MAX_PARTS = 2000
+"""Chunks that a body may come in: each costs time on the event loop."""
+_HEAD_LIMIT_BYTES = 64 * 1024
+_READ_BYTES = 4096
+"""Read at once, so that other work has its turn in between, whatever the bytes are."""
 LOOKUPS_AT_ONCE = 16
 
 
@@ -85,10 +90,12 @@ class Fetcher:
             pool.stream("GET", url, headers=headers, extensions={"timeout": self._timeouts}) as answer,
         ):
             _check_head(answer.status, dict(answer.headers), content_types)
-            body = bytearray()
+            backend.bytes_left += LIMIT_BYTES
+            body, parts = bytearray(), 0
             async for part in answer.aiter_stream():
                 body += part
-                if len(body) > LIMIT_BYTES:
+                parts += 1
+                if len(body) > LIMIT_BYTES or parts > MAX_PARTS:
                     raise FetchFailed("the document is too large")
             return bytes(body)
 
@@ -98,9 +105,13 @@ class Fetcher:
 
 
 class _JudgedBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the very addresses that were judged; TLS and the Host header still speak of the name."""
+    """Connects to the very addresses that were judged; TLS and the Host header still speak of the name.
+
+    Connections give no more than `bytes_left`, in small pieces.
+    """
 
     def __init__(self, fetcher: Fetcher) -> None:
+        self.bytes_left = _HEAD_LIMIT_BYTES
         self._fetcher = fetcher
         self._network = cast(httpcore.AsyncNetworkBackend, httpcore.AnyIOBackend())
 
@@ -108,10 +119,35 @@ class _JudgedBackend(httpcore.AsyncNetworkBackend):
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for address in await self._fetcher._addresses_of(host, port):
             try:
-                return await self._network.connect_tcp(address, port, *arguments, **options)
+                return _BoundedStream(await self._network.connect_tcp(address, port, *arguments, **options), self)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = error
         raise failure
+
+
+class _BoundedStream(httpcore.AsyncNetworkStream):
+    def __init__(self, stream: httpcore.AsyncNetworkStream, backend: _JudgedBackend) -> None:
+        self._stream = stream
+        self._backend = backend
+
+    async def read(self, max_bytes: int, *arguments: Any, **options: Any) -> bytes:
+        data = await self._stream.read(min(max_bytes, _READ_BYTES), *arguments, **options)
+        self._backend.bytes_left -= len(data)
+        if self._backend.bytes_left < 0:
+            raise httpcore.ReadError("too large")
+        return data
+
+    async def write(self, *arguments: Any, **options: Any) -> None:
+        await self._stream.write(*arguments, **options)
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+    async def start_tls(self, *arguments: Any, **options: Any) -> httpcore.AsyncNetworkStream:
+        return _BoundedStream(await self._stream.start_tls(*arguments, **options), self._backend)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
 
 
 def _check_head(status: int, headers: Mapping[bytes, bytes], content_types: Collection[str] | None) -> None:

@@ -12,7 +12,6 @@ import structlog
 from cyoda.clock import Clock
 from cyoda.errors import Unauthorized
 from cyoda.principal import Principal
-from tenants.identity.oidc.documents import Documents
 from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.index import IssuerIndex
 from tenants.identity.oidc.judging import Refused, Token, check_claims, is_signed_by, read_token
@@ -153,11 +152,6 @@ class ProviderTokens:
         source = self._source_of(provider_id)
         if source is not None:
             await source.refetch_discovery()
-
-    def documents_of(self, provider: Provider) -> Documents | None:
-        """What is known of a provider, None when that is nothing or old."""
-        source = self._source_of(provider.id)
-        return source.documents if source is not None and source.is_fresh() else None
 
     def close(self) -> None:
         """End what is being fetched."""

@@ -85,6 +85,21 @@ async def test_a_huge_body_is_not_read_to_its_end(provider: IdentityProvider) ->
         await Fetcher(OPEN).get(provider.uri)
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(b"1\r\na\r\n", headers=("Transfer-Encoding: chunked",), times=10**6),
+        Reply(b"HTTP/1.1 102 Processing\r\n\r\n", head=b"", times=10**6),
+        Reply(b"X: y\r\n", head=b"HTTP/1.1 200 OK\r\n", times=10**6),
+    ],
+    ids=["tiny chunks", "interim answers", "headers"],
+)
+async def test_an_answer_that_costs_more_than_it_says_is_given_up(provider: IdentityProvider, reply: Reply) -> None:
+    provider.replies[DISCOVERY] = reply
+    with pytest.raises(FetchFailed, match=r"too large|ProtocolError"):
+        await Fetcher(OPEN).get(provider.uri)
+
+
 async def test_a_compressed_body_is_refused_unopened(provider: IdentityProvider) -> None:
     provider.replies[DISCOVERY] = Reply(b"x", headers=("Content-Encoding: gzip", "Content-Length: 1"))
     with pytest.raises(FetchFailed, match="compressed"):
