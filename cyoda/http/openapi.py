@@ -12,10 +12,20 @@ from typing import Any
 import msgspec
 
 from cyoda import __version__
-from cyoda.errors import BadRequest, CyodaError, Forbidden, ServerError, Unauthorized
+from cyoda.errors import (
+    BadRequest,
+    CyodaError,
+    Forbidden,
+    PayloadTooLarge,
+    QuotaExceeded,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+)
 from cyoda.http.operation import JSON_TYPE, Operation, Parameter
 from cyoda.http.problem import PROBLEM, TITLES
 from cyoda.http.router import Route
+from cyoda.permissions import Action
 
 VERSION = "3.1.1"
 _REFERENCE = "#/components/schemas/{name}"
@@ -159,9 +169,13 @@ class _Members:
         }
         errors: tuple[type[CyodaError], ...] = (*operation.errors, BadRequest, ServerError)
         if not self._route.public:
-            errors = (*errors, Unauthorized)
+            errors = (*errors, Unauthorized, TooManyRequests)
+        if not self._route.public and operation.body:
+            errors = (*errors, PayloadTooLarge)
         if self._route.action is not None:
             errors = (*errors, Forbidden)
+        if self._route.action in (Action.WRITE, Action.CONFIGURE):
+            errors = (*errors, QuotaExceeded)
         problem = {PROBLEM.decode(): {"schema": self._schemas.of(Problem)}}
         for status in sorted({error.status for error in errors}):
             codes = sorted({_shown(error) for error in errors if error.status == status})

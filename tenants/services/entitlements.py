@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from django.db import connection
 
 from tenants.models import Environment, Tier
+from tenants.naming import UnusableTenantId, schema_name_of
 from tenants.services.tiers import Limit, default_tier, in_force, limits_of
 
 _SIZES = """
@@ -60,6 +61,15 @@ def entitlements_of(tenants: Sequence[str], now: datetime) -> Mapping[str, Entit
         for tenant, schema, organisation in found
     }
     return _measured(entitled)
+
+
+def newcomers_entitlements(tenant: str) -> Entitlements | None:
+    """Of a tenant without an environment; None when it can never have one. Raises Tier.DoesNotExist, InvalidTier."""
+    try:
+        schema = schema_name_of(tenant)
+    except UnusableTenantId:
+        return None
+    return _entitlements(schema, _limits(default_tier(), {}))
 
 
 def _limits(tier: Tier | None, known: dict[str, tuple[Limit, ...]]) -> Mapping[str, Limit]:

@@ -1,4 +1,4 @@
-"""Rates that hold over all nodes: a node leases a few permits at a time from the window's row (docs/adr/0011).
+"""Rates that hold over all nodes: a node leases a few permits at a time from the window's row (docs/adr/0012).
 
 Windows are whole intervals since the epoch; the row says which one is current, so that nodes whose clocks differ a
 little still share it. What is leased and not used when a window ends is lost.

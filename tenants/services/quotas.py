@@ -1,4 +1,4 @@
-"""The limits of tiers, enforced on one node (contract: control plane 3.1; docs/adr/0011).
+"""The limits of tiers, enforced on one node (contract: control plane 3.1; docs/adr/0012).
 
 Implements the Admission hook of the edges and the data plane's Quotas. What a tenant is entitled to is read at first
 sight and kept; nodes hear of changed tiers within about a second, and look at sizes and ended subscriptions every
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from cyoda.errors import QuotaExceeded, StorageUnavailable
 from cyoda.permissions import Action
 from cyoda.principal import Principal, TenantId
 from tenants.models import Epoch
-from tenants.services.entitlements import Entitlements, Rate, entitlements_of
+from tenants.services.entitlements import Entitlements, Rate, entitlements_of, newcomers_entitlements
 from tenants.services.epochs import Freshness
 from tenants.services.off_loop import OrmThread
 from tenants.services.permits import Meter
@@ -29,6 +30,8 @@ from tenants.services.sharing import Shared
 
 LOOK_SECONDS = 10.0
 KEPT_TENANTS = 10_000
+READ_AT_ONCE = 500
+"""Tenants in one question, so that callers who need a lease do not wait long behind it."""
 
 log = structlog.get_logger(__name__)
 
@@ -73,11 +76,13 @@ class StoredQuotas:
     async def take_seat(self, tenant: TenantId, member: UUID) -> None:
         """See Quotas."""
         entitled = self._entitled.get(tenant) or await self._learned(tenant)
+        entitled = entitled or await self._orm.run(lambda: newcomers_entitlements(tenant))
         if entitled is None:
             return
         now = self._clock()
         self._seats[member] = entitled.schema
-        await self._orm.run(lambda: take_seat(entitled.schema, member, entitled.members, now))
+        seat = partial(take_seat, entitled.schema, member, entitled.members, now)
+        await self._orm.run(seat)
 
     def leave_seat(self, member: UUID) -> None:
         """See Quotas. A seat that cannot be freed now is free when nobody keeps it any more."""
@@ -91,7 +96,10 @@ class StoredQuotas:
     async def refresh(self) -> None:
         """Read again what is kept. Raises StorageUnavailable."""
         known, now = list(self._entitled), self._clock()
-        entitled = await self._orm.run(lambda: entitlements_of(known, now))
+        entitled: dict[TenantId, Entitlements] = {}
+        for start in range(0, len(known), READ_AT_ONCE):
+            some = known[start : start + READ_AT_ONCE]
+            entitled.update(await self._orm.run(partial(entitlements_of, some, now)))
         self._entitled = {tenant: entitled[tenant] for tenant in self._entitled if tenant in entitled}
 
     async def keep(self) -> None:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from cyoda.errors import QuotaExceeded
-from tenants.models import MemberSeat, QuotaWindow
+from tenants.models import MemberSeat
 
 NUM_CLIENT_NODES = "NUM_CLIENT_NODES"
 KEPT = timedelta(seconds=30)
@@ -19,10 +19,8 @@ KEPT = timedelta(seconds=30)
 @transaction.atomic
 def take_seat(schema: str, member: UUID, limit: int | None, now: datetime) -> None:
     """Raises QuotaExceeded. Members that join at the same moment are let in one after another."""
-    QuotaWindow.objects.bulk_create(
-        [QuotaWindow(tenant=schema, entitlement=NUM_CLIENT_NODES, started_at=now)], ignore_conflicts=True
-    )
-    QuotaWindow.objects.select_for_update().get(tenant=schema, entitlement=NUM_CLIENT_NODES)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"seats of {schema}"])
     seats = MemberSeat.objects.filter(tenant=schema)
     seats.filter(seen_at__lt=now - KEPT).delete()
     if limit is not None and seats.count() >= limit:

@@ -15,10 +15,11 @@ from cyoda.permissions import (
     ROLE_VIEWER,
     Action,
 )
-from cyoda.principal import ROLE_ADMIN, ROLE_M2M
+from cyoda.principal import ROLE_ADMIN, ROLE_M2M, Principal
 from cyoda.runtime import Node
 from tenants.identity.keys import KeyPair
 from tests.contract.http.conftest import client_of
+from tests.contract.http.steps import ok, read, refused
 from tests.contract.http.test_tenant_walls import CROSSINGS, crossed, estate, owned
 from workflows.api.routes import data_plane_routes
 from workflows.services.platform import Platform
@@ -121,6 +122,24 @@ async def test_a_viewer_changes_nothing_by_any_route(
             for crossing in crossings:
                 await crossed(viewer, row, crossing, owned)
                 assert await estate(api, owned) == before, f"{row} changed something"
+
+
+async def test_a_joined_request_is_judged_by_its_own_caller(
+    node: Node, signing_key: KeyPair, owned: dict[str, str]
+) -> None:
+    owner = Principal(tenant="acme", user_id="u-1", kind="user", roles=(ROLE_VIEWER,))
+    path, transactions = f"/entity/JSON/{owned['entityId']}", node.platform.transactions
+    async with transactions.run(owner) as transaction:
+        transaction.lock.release()  # as while the owner waits for a callout
+        joined = {"X-Tx-Token": transactions.token(transaction)}
+        async with client_of(node, signing_key, caas_org_id="acme", user_roles=[ROLE_VIEWER]) as viewer:
+            refused(await viewer.put(path, json={"amount": 7}, headers=joined), 403, "FORBIDDEN", "forbidden")
+            ok(await viewer.get(f"/entity/{owned['entityId']}", headers=joined))
+        async with client_of(node, signing_key, caas_org_id="acme", scopes=[ROLE_M2M]) as member:
+            ok(await member.put(path, json={"amount": 8}, headers=joined))
+        await transaction.lock.acquire()
+    async with client_of(node, signing_key, caas_org_id="acme", user_roles=[ROLE_VIEWER]) as viewer:
+        assert (await read(viewer, owned["entityId"]))["data"] == {"amount": 8}
 
 
 async def test_a_refusal_comes_before_the_body_is_read(node: Node, signing_key: KeyPair) -> None:

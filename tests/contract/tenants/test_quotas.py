@@ -300,3 +300,10 @@ async def test_seats_of_a_node_that_died_are_free_after_a_while(start_node: Star
         await alive.take_seat("acme", uuid4())
     clock.advance(timedelta(seconds=1))
     await alive.take_seat("acme", uuid4())
+
+
+async def test_members_of_a_tenant_that_has_nothing_yet_take_seats_of_the_default_tier(start_node: StartNode) -> None:
+    node = await start_node()
+    await node.take_seat("newcomer", uuid4())
+    with pytest.raises(QuotaExceeded):
+        await node.take_seat("newcomer", uuid4())

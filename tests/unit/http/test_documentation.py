@@ -75,7 +75,7 @@ def test_an_operation_is_made_of_its_declaration() -> None:
         {"name": "n", "in": "query", "required": False, "schema": {"type": "integer"}, "description": "How many."},
     ]
     assert one["requestBody"] == {"required": True, "content": {"application/json": {"schema": {"type": "integer"}}}}
-    assert set(one["responses"]) == {"200", "400", "401", "404", "500"}
+    assert set(one["responses"]) == {"200", "400", "401", "404", "413", "429", "500"}
     assert "ENTITY_NOT_FOUND" in one["responses"]["404"]["description"]
     assert "/hidden" not in paths
 
