@@ -10,6 +10,7 @@ import hashlib
 import hmac
 from collections import OrderedDict
 from collections.abc import Sequence
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -18,7 +19,11 @@ MAX_PROVEN = 4096
 _SHA256 = "sha256$"
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-_DUMMY_HASH = _hasher.hash("nobody's secret")
+
+
+@cache
+def _nobodys_hash() -> str:
+    return _hasher.hash("nobody's secret")
 
 
 def hash_secret(secret: str) -> str:
@@ -50,8 +55,8 @@ class SecretProof:
             if (hashed, digest) in self._proven:
                 self._proven.move_to_end((hashed, digest))
                 return True
-        proven = await asyncio.to_thread(_proven_hash, secret, hashes or (_DUMMY_HASH,))
-        if proven is None or not hashes:
+        proven = await asyncio.to_thread(_proven_hash, secret, hashes)
+        if proven is None:
             return False
         self._proven[proven, digest] = None
         if len(self._proven) > MAX_PROVEN:
@@ -60,6 +65,9 @@ class SecretProof:
 
 
 def _proven_hash(secret: str, hashes: Sequence[str]) -> str | None:
+    if not hashes:
+        is_secret(secret, _nobodys_hash())
+        return None
     return next((hashed for hashed in hashes if is_secret(secret, hashed)), None)
 
 
