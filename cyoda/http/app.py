@@ -103,8 +103,10 @@ class HttpApp:
                 if refusal is not None:
                     raise refusal
                 return template, _no_route(match)
-            if not route.public:
-                await self._let_in(request, route)
+            if route.action is not None:
+                require(request.principal, route.action)
+            if self._admission is not None and not route.public:
+                await self._admit(request, route, self._admission)
             return template, await route.handler(request)
         except CyodaError as error:
             return template, self._problems.refusal(error, path)
@@ -113,13 +115,10 @@ class HttpApp:
         except Exception as error:  # noqa: BLE001 - the outermost edge: whatever happens, the client gets a ticket
             return template, self._problems.failure(error, path)
 
-    async def _let_in(self, request: ApiRequest, route: Route) -> None:
-        if route.action is not None:
-            require(request.principal, route.action)
-        if self._admission is not None:
-            limit_bytes = await self._admission.admit(request.principal, route.action)
-            if limit_bytes is not None:
-                request.limit_body(limit_bytes)
+    async def _admit(self, request: ApiRequest, route: Route, admission: Admission) -> None:
+        limit_bytes = await admission.admit(request.principal, route.action)
+        if limit_bytes is not None:
+            request.limit_body(limit_bytes)
 
     def _match(self, method: str, raw_path: str) -> tuple[Match, CyodaError | None]:
         """A path that cannot be decoded is refused only after authentication, like any unknown one."""

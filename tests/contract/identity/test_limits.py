@@ -22,17 +22,10 @@ from tests.contract.http.compute import InProcessMember
 from tests.contract.http.steps import entity, model, ok, read, refused, workflow
 from tests.contract.identity.conftest import Running, Start
 from tests.contract.tenants.conftest import off_loop
+from tests.contract.tenants.test_quotas import number, rate
 
 QUOTAS = {"CYODA_QUOTAS_ENABLED": "true"}
 Entitled = Callable[..., Awaitable[Running]]
-
-
-def rate(limit: int, name: str = "API_REQUEST") -> dict[str, Any]:
-    return {"entitlementId": name, "cumulative": True, "limit": limit, "timeIntervalBound": "MINUTES"}
-
-
-def number(name: str, limit: int) -> dict[str, Any]:
-    return {"entitlementId": name, "cumulative": False, "limit": limit}
 
 
 @pytest.fixture
@@ -94,7 +87,7 @@ async def test_without_the_database_requests_are_refused_like_any_other_use_of_i
 
 
 async def test_callouts_beyond_the_rate_fail_the_transaction(entitled: Entitled, clock: ManualClock) -> None:
-    node = await entitled(rate(1, "EXTERNALIZED_CALL"))
+    node = await entitled(rate(1, name="EXTERNALIZED_CALL"))
     asked: list[str] = []
 
     async def work(request: dict[str, Any], _: dict[str, str]) -> dict[str, Any]:
