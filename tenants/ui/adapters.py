@@ -13,6 +13,7 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -83,7 +84,11 @@ class SecondFactors(DefaultMFAAdapter):
 
 
 def _cipher() -> Cipher:
-    return Cipher(settings.CONF.secrets_at_rest)
+    """Raises PermissionDenied: without a lasting key there is no second factor (cyoda/settings.py)."""
+    passphrases = settings.CONF.secrets_at_rest
+    if not passphrases:
+        raise PermissionDenied
+    return Cipher(passphrases)
 
 
 def _vouched(sociallogin: Any) -> list[str]:
