@@ -22,6 +22,7 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 LANGUAGES = [("en", "English")]
+FORMAT_MODULE_PATH = ["cyoda.formats"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LOGGING_CONFIG = "cyoda.telemetry.logs.configure_django"
 LOGGING = {"conf": CONF}
@@ -66,7 +67,9 @@ DATABASES = {
 
 # The pages are served in the public schema whatever the host name is: tenants are chosen by the signed-in person.
 MIDDLEWARE = [
+    "tenants.ui.headers.PageHeaders",
     "django.middleware.security.SecurityMiddleware",
+    "tenants.ui.headers.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -163,9 +166,24 @@ WHITENOISE_AUTOREFRESH = False
 _behind_tls = CONF.platform.environment == "production"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_tls
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_tls else None
+SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = _behind_tls
 SECURE_HSTS_SECONDS = 31_536_000 if _behind_tls else 0
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # a browser's list of preloaded hosts is for the owner of the domain to join
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+CONTENT_SECURITY_POLICY = {  # nothing inline; the back office has what it cannot do without (tenants/ui/headers.py)
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],  # the second factor's QR code
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

@@ -10,8 +10,11 @@ class TenantsConfig(AppConfig):
     verbose_name = "Control plane"
 
     def ready(self) -> None:
+        from tenants import checks as checks  # registers itself
+        from tenants.services.backends import ensure_local
         from tenants.services.people import make_person
         from tenants.services.tiers import ensure_tiers
 
         post_save.connect(make_person, sender=settings.AUTH_USER_MODEL, dispatch_uid="person")
         post_migrate.connect(ensure_tiers, sender=self, dispatch_uid="tiers")
+        post_migrate.connect(ensure_local, sender=self, dispatch_uid="backends")

@@ -16,15 +16,17 @@ from cyoda.http.authentication import Authenticator
 from cyoda.http.cors import Cors
 from cyoda.http.problem import Problems
 from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, Send
-from cyoda.http.response import JSON, Response
+from cyoda.http.response import JSON, Header, Response
 from cyoda.http.router import ANY_METHOD, Match, Route, Router, path_segments
 from cyoda.permissions import require
+from cyoda.telemetry.request_ids import begin
 
 AsgiApp = Callable[[Scope, Receive, Send], Any]
 Observe = Callable[[str, str, int, float], None]
 """Meters one answer: method, route template, status, seconds."""
 
 UNMATCHED = "unmatched"
+_NO_SNIFFING: Header = (b"x-content-type-options", b"nosniff")
 _METERED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
 
 
@@ -64,11 +66,13 @@ class HttpApp:
             return await self._fallback(scope, receive, send)
         started = perf_counter()
         headers = dict(reversed(scope["headers"]))  # the first of repeated headers counts
-        origin = headers.get(b"origin")
+        request_name = _named(headers)
         template, response = await self._answer(scope, receive, headers, raw_path[len(self._prefix) :])
         if response is None:
             return None
-        await response.send(send, self._cors.headers(origin.decode("latin-1") if origin is not None else None))
+        origin = headers.get(b"origin")
+        cors = self._cors.headers(origin.decode("latin-1") if origin is not None else None)
+        await response.send(send, (*cors, _NO_SNIFFING, *request_name))
         method = scope["method"] if scope["method"] in _METERED_METHODS else "OTHER"
         self._observe(method, template, response.status, perf_counter() - started)
         return None
@@ -126,6 +130,13 @@ class HttpApp:
             return self._router.match(method, path_segments(raw_path)), None
         except CyodaError as error:
             return Match(None, {}), error
+
+
+def _named(headers: dict[bytes, bytes]) -> tuple[Header, ...]:
+    """Gives the request its id; the header of the answer to a caller who chose it."""
+    given = headers.get(b"x-request-id")
+    is_kept = begin(None if given is None else given.decode("latin-1"))
+    return ((b"x-request-id", given),) if is_kept and given is not None else ()
 
 
 def _no_route(match: Match) -> Response:

@@ -12,6 +12,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from cyoda.conf import Conf
+from cyoda.telemetry.request_ids import add_request_id
 
 _HIDDEN = "[hidden]"
 _SECRET_NAME = re.compile(
@@ -22,6 +23,8 @@ _SECRET_TEXT = re.compile(
     (\b(?:bearer|basic)\s+) [\w.~+/=-]{8,}                                   # an Authorization header's value
     | ((?:secret|password|token)["']?\s*[=:]\s*["']?) [^\s"'&,;}]+   # name=value
     | (\w://[^\s:/@]*:) [^\s@/]+ (?=@)                                       # the password in a URL
+    | ((?<![\w-])eyJ) [\w-]{8,} \. [\w-]{8,} (?:\.[\w-]*)*                    # a token by its form
+    | (/(?:setup|invitations|password-reset)/) [\w-]{8,}                      # a link that lets its holder in
     """
 )
 """No alternative starts with a repetition: a text of millions of letters is searched in one pass."""
@@ -40,7 +43,7 @@ _LEVELS = {
 def configure(conf: Conf) -> None:
     """Send every log line of the process, also those of libraries, through one formatter."""
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        add_request_id,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
@@ -108,7 +111,9 @@ def _redacted(value: object) -> object:
         return {name: _HIDDEN if _SECRET_NAME.search(str(name)) else _redacted(inner) for name, inner in pairs}
     if isinstance(value, list | tuple):
         return [_redacted(inner) for inner in cast("list[object]", value)]
-    return value
+    if value is None or isinstance(value, int | float):
+        return value
+    return redact_text(str(value))  # a renderer would write it out only after this
 
 
 def _last_steps(log_format: str) -> list[Processor]:

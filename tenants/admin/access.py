@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import replace
 from typing import Any
 
@@ -11,8 +10,6 @@ from django.http import HttpRequest
 from cyoda.permissions import ROLE_OPERATOR, Action, permitted
 from tenants.services import people
 from tenants.services.audit import Doer, Source
-
-REQUEST_ID_LENGTH = 100
 
 
 def may_look(user: Any) -> bool:
@@ -29,5 +26,4 @@ def may_act(user: Any, permission: str) -> bool:
 def operator(request: HttpRequest, reason: str = "") -> Doer:
     """The signed-in operator, by the user id that their tokens have too."""
     user: Any = request.user
-    request_id = request.headers.get("X-Request-ID") or uuid.uuid4().hex
-    return replace(people.as_doer(user, Source.BACK_OFFICE, request_id[:REQUEST_ID_LENGTH]), reason=reason)
+    return replace(people.as_doer(user, Source.BACK_OFFICE), reason=reason)

@@ -11,12 +11,9 @@ from tenants.services.audit import Doer, caller
 from tenants.services.directory import StoredTenants
 from tenants.services.off_loop import OrmThread
 
-_MAX_REQUEST_ID = 200
-
 
 def doer_of(request: ApiRequest) -> Doer:
-    """The caller; `X-Request-ID` finds its way into the audit log."""
-    return caller(request.principal, (request.header(b"x-request-id") or "")[:_MAX_REQUEST_ID])
+    return caller(request.principal)
 
 
 def require_platform_tenant(principal: Principal, tenant: TenantId | None, refusal: str = "forbidden") -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from cyoda.clock import Clock, system_clock
 from cyoda.principal import Principal
+from cyoda.telemetry import request_ids
 from tenants.models import AuditEvent, Environment, Organisation
 
 Source = AuditEvent.Source
@@ -23,7 +24,7 @@ class Doer:
     name: str
     kind: str
     source: Source
-    request_id: str = ""
+    request_id: str = field(default_factory=request_ids.current)
     reason: str = ""
 
 
@@ -31,11 +32,9 @@ PLATFORM = Doer(id="system", name="system", kind="system", source=Source.PLATFOR
 """The platform itself: what it does by its configuration or because a time has come."""
 
 
-def caller(principal: Principal, request_id: str = "") -> Doer:
+def caller(principal: Principal) -> Doer:
     """An API caller."""
-    return Doer(
-        id=principal.user_id, name=principal.user_id, kind=principal.kind, source=Source.API, request_id=request_id
-    )
+    return Doer(id=principal.user_id, name=principal.user_id, kind=principal.kind, source=Source.API)
 
 
 def record(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
@@ -25,7 +26,7 @@ class OrmThread:
 
     async def run(self, ask: Callable[[], T]) -> T:
         """Raises StorageUnavailable when the database does not answer within a few seconds."""
-        answer = asyncio.get_running_loop().run_in_executor(self._thread, _asked, ask)
+        answer = asyncio.get_running_loop().run_in_executor(self._thread, _in_context(_asked, ask))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 return await answer
@@ -45,10 +46,16 @@ class OrmThreads:
 
     async def run(self, ask: Callable[[], T]) -> T:
         """Raises StorageUnavailable."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _asked_and_closed, ask)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_context(_asked_and_closed, ask))
 
     def close(self) -> None:
         self._threads.shutdown()
+
+
+def _in_context(run: Callable[[Callable[[], T]], T], ask: Callable[[], T]) -> Callable[[], T]:
+    """The same in a thread, which knows the request under way then."""
+    context = copy_context()
+    return lambda: context.run(run, ask)
 
 
 def _asked(ask: Callable[[], T]) -> T:

@@ -48,10 +48,10 @@ def user_of_address(email: str) -> User | None:
     return None if address is None else address.user
 
 
-def as_doer(user: AbstractUser, source: Source, request_id: str = "") -> Doer:
+def as_doer(user: AbstractUser, source: Source) -> Doer:
     """A signed-in person as the one who makes a change."""
     person: Person = user.person  # type: ignore[attr-defined] - the reverse of `user`
-    return Doer(id=str(person.id), name=user.get_username(), kind="user", source=source, request_id=request_id)
+    return Doer(id=str(person.id), name=user.get_username(), kind="user", source=source)
 
 
 # --- memberships ------------------------------------------------------------------------------------------------
@@ -167,9 +167,9 @@ def end_tokens(user: AbstractUser) -> None:
     _end(RefreshToken.objects.filter(user=user))
 
 
-def record_own(action: str, user: AbstractUser, source: Source, request_id: str = "") -> None:
+def record_own(action: str, user: AbstractUser, source: Source) -> None:
     """A change that a person made to their own login."""
-    _record_person(as_doer(user, source, request_id), action, user)
+    _record_person(as_doer(user, source), action, user)
 
 
 def _end(tokens: QuerySet[RefreshToken]) -> None:

@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 import httpx
 import pytest
@@ -49,6 +50,10 @@ def test_values_under_secret_names_are_hidden_at_any_depth(name: str) -> None:
         ("client_secret=abcdefghij&grant_type=x", "grant_type=x"),
         ("cannot reach postgresql://cyoda:abcdefghij@127.0.0.1/cyoda", "@127.0.0.1/cyoda"),
         ("x-tx-token: abcdefghij", "x-tx-token"),
+        ("cannot read eyJhbGciOi.eyJabcdefgh.abcdefgh-_ at all", "at all"),
+        ("Not Found: /invitations/abcdefgh-_12", "Not Found: /invitations/"),
+        ("<WSGIRequest: GET '/setup/abcdefgh12'>", "'>"),
+        ("Gone: /password-reset/1-abcdefgh-12/x", "/password-reset/"),
     ],
 )
 def test_secrets_inside_texts_are_hidden(text: str, kept: str) -> None:
@@ -62,7 +67,12 @@ def test_ordinary_texts_stay_as_they_are() -> None:
     assert redact_text(text) == text
 
 
-@pytest.mark.parametrize("part", ["Y", "a://", "token", "bearer ", "x=://:"])
+def test_secrets_in_the_text_of_any_object_are_hidden() -> None:
+    event = redact(None, "info", {"event": "x", "request": PurePosixPath("/setup/abcdefgh12"), "n": 1, "none": None})
+    assert event == {"event": "x", "request": "/setup/[hidden]", "n": 1, "none": None}
+
+
+@pytest.mark.parametrize("part", ["Y", "a://", "token", "bearer ", "x=://:", "eyJ-", "eyJabcdefgh.", "/setup/"])
 def test_a_text_of_millions_of_letters_is_searched_in_one_pass(part: str) -> None:
     text = part * (2_000_000 // len(part))
     started = time.perf_counter()

@@ -8,6 +8,7 @@ import pytest
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response
 from cyoda.http.router import Route, Router
+from cyoda.telemetry import request_ids
 from tests.unit.http.conftest import Observed, application, client_of
 
 UNAUTHORIZED = (
@@ -142,3 +143,23 @@ def test_two_routes_for_one_request_are_refused_at_start() -> None:
 
     with pytest.raises(ValueError, match=r"two routes answer GET /a/\{y\}"):
         Router([Route("GET", "/a/{x}", handler), Route("GET", "/a/{y}", handler)])
+
+
+async def test_no_answer_is_taken_for_another_type_than_it_says(api: httpx.AsyncClient) -> None:
+    for path in ("/api/entity/1", "/api/nothing", "/api/fail", "/api/lines/3", "/api/health"):
+        assert (await api.get(path)).headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize(("given", "is_kept"), [("my-request.7", True), ("x" * 101, False), ("a b", False)])
+async def test_a_request_has_the_id_its_caller_gives_or_one_of_its_own(
+    api: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, given: str, is_kept: bool
+) -> None:
+    answer = await api.get("/api/fail", headers={"X-Request-Id": given})
+    assert answer.headers.get("x-request-id") == (given if is_kept else None)
+    written = request_ids.current()
+    assert (written == given) is is_kept
+    assert len(written) == (len(given) if is_kept else 32)
+    assert request_ids.add_request_id(None, "", {"event": "x"})["request_id"] == written
+    await api.get("/api/entity/1")
+    assert request_ids.current() not in ("", written)
+    assert "x-request-id" not in (await api.get("/api/entity/1")).headers
