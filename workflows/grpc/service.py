@@ -48,7 +48,9 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Unary, event, context)
         try:
-            await self._let_in(call.principal, route, message)
+            require(call.principal, route.action)
+            if self._admission is not None:
+                await _admit(self._admission, call.principal, route, message)
             call = _joined(rpc, call, context)
             return _reply(route, call, await route.handle(call))
         except InvalidPayload as error:
@@ -62,7 +64,9 @@ class Service:
         event, call = await self._opened(rpc, message, context)
         route = await _route(rpc, Frames, event, context)
         try:
-            await self._let_in(call.principal, route, message)
+            require(call.principal, route.action)
+            if self._admission is not None:
+                await _admit(self._admission, call.principal, route, message)
             call = _joined(rpc, call, context)
             async for answer in route.handle(call):
                 yield _reply(route, call, answer)
@@ -73,14 +77,6 @@ class Service:
         except Exception as fault:  # noqa: BLE001 - the edge: every failure becomes the last frame
             yield _failure(route, call, fault)
 
-    async def _let_in(self, principal: Principal, route: Route, message: bytes) -> None:
-        """Raises Forbidden, and what Admission.admit raises."""
-        require(principal, route.action)
-        if self._admission is not None:
-            limit_bytes = await self._admission.admit(principal, route.action)
-            if limit_bytes is not None and len(message) > limit_bytes:
-                raise payload_too_large(limit_bytes)
-
     async def _opened(self, rpc: Rpc, message: bytes, context: Context) -> tuple[CloudEvent, Call]:
         principal = await authenticated(context, self._authenticate)
         try:
@@ -89,6 +85,13 @@ class Service:
         except MalformedEvent as error:
             await _invalid(context, f"invalid CloudEvent: {error}")
         return event, Call(principal, event.id, data, self._platform)
+
+
+async def _admit(admission: Admission, principal: Principal, route: Route, message: bytes) -> None:
+    """Raises PayloadTooLarge, and what Admission.admit raises."""
+    limit_bytes = await admission.admit(principal, route.action)
+    if limit_bytes is not None and len(message) > limit_bytes:
+        raise payload_too_large(limit_bytes)
 
 
 class _JoinRefused(Exception):

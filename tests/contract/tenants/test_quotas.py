@@ -17,7 +17,7 @@ from cyoda.principal import Principal
 from tenants.models import Environment, Organisation, Subscription, Tier
 from tenants.services import permits
 from tenants.services.audit import PLATFORM
-from tenants.services.entitlements import entitlements_of
+from tenants.services.entitlements import Rate, entitlements_of
 from tenants.services.quotas import StoredQuotas
 from tenants.services.seats import KEPT
 from tenants.services.tiers import assign_tier, cancel_subscription, save_tier
@@ -100,6 +100,29 @@ async def test_what_an_idle_node_holds_is_a_small_part_of_the_window(start_node:
     idle, busy = await start_node(), await start_node()
     assert await admitted(idle, 1) == 1
     assert LIMIT - LIMIT // permits.LEASES_A_WINDOW <= 1 + await admitted(busy, 2 * LIMIT) <= LIMIT
+
+
+async def test_leases_that_are_taken_at_the_same_moment_are_all_of_the_limit_and_no_more(database: str) -> None:
+    now, rate = ManualClock()(), Rate(1000, timedelta(minutes=1))
+
+    def take_all() -> int:
+        """What one of many nodes gets."""
+        taken = 0
+        while granted := permits.take_permits("t_x", "API_REQUEST", rate, 7, now).granted:
+            taken += granted
+        return taken
+
+    assert sum(await asyncio.gather(*(off_loop(take_all)() for _ in range(8)))) == 1000
+
+
+async def test_a_node_whose_clock_lags_shares_the_window_of_the_others(database: str) -> None:
+    now, rate = ManualClock()(), Rate(10, timedelta(seconds=1))
+    take = off_loop(permits.take_permits)
+    assert await take("t_x", "API_REQUEST", rate, 6, now) == (6, now)
+    assert await take("t_x", "API_REQUEST", rate, 6, now - timedelta(seconds=2)) == (4, now)
+    assert await take("t_x", "API_REQUEST", rate, 6, now + timedelta(milliseconds=999)) == (0, now)
+    later = now + timedelta(seconds=1)
+    assert await take("t_x", "API_REQUEST", rate, 6, later) == (6, later)
 
 
 async def test_a_new_window_brings_new_permits_at_every_node(start_node: StartNode, clock: ManualClock) -> None:

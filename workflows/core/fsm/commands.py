@@ -2,7 +2,8 @@
 
 command      answer                                         may be thrown into the rule
 Callout      CalloutAnswer                                  CalloutFailed, NoComputeMemberForTag, DispatchTimeout,
-                                                            ComputeMemberDisconnected, DispatchForwardFailed
+                                                            ComputeMemberDisconnected, DispatchForwardFailed,
+                                                            TooManyRequests, StorageUnavailable (quotas)
 Savepoint    an opaque token for RollBackTo
 RollBackTo   None
 Segment      id of the transaction that follows             WorkflowFailed (joined), EntityModified, Conflict
