@@ -20,11 +20,16 @@ from tenants.services.audit import PLATFORM
 PASSWORD = "a long passphrase 7"
 
 Make = Callable[..., User]
+SEVERAL_TRANSACTIONS = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def database(transactional_db: None, settings: Any) -> Iterator[None]:
-    """Counters of the sign-in limits are no model's rows, so they are cleared by hand."""
+def database(db: None, settings: Any) -> Iterator[None]:
+    """Rolled back after each test, unless it is marked as one of several transactions.
+
+    Counters of the sign-in limits are no model's rows, so they are cleared by hand.
+    """
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # what they cost is not tested here
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
     cache.clear()
     yield

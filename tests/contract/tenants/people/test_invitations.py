@@ -18,7 +18,7 @@ from tenants.services import invitations, people
 from tenants.services.audit import PLATFORM
 from tenants.services.invitations import AlreadyMember, InvitationUnusable, OtherAddress, Unusable
 from tenants.services.mailing import MailNotSent
-from tests.contract.tenants.people.conftest import PASSWORD, Make, mailed_path, role_of, sign_in
+from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, mailed_path, role_of, sign_in
 
 
 def invited(organisation: Organisation, email: str = "ann@example.org", role: Role = Role.DEVELOPER) -> str:
@@ -119,6 +119,7 @@ def test_a_used_link_lets_nobody_else_in(browser: Browser, acme: Organisation) -
     assert User._default_manager.count() == 1
 
 
+@SEVERAL_TRANSACTIONS
 def test_of_two_who_use_a_link_at_once_one_gets_in(acme: Organisation) -> None:
     secret = token(invited(acme))
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from tenants.models import AuditEvent, Environment, Membership, Organisation, Person, RefreshToken, Role
 from tenants.services import people
 from tenants.services.audit import PLATFORM, Source
-from tests.contract.tenants.people.conftest import PASSWORD, Make, is_signed_in, role_of, sign_in
+from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, is_signed_in, role_of, sign_in
 
 
 def membership(user: User, organisation: Organisation) -> Membership:
@@ -74,6 +74,7 @@ def test_the_last_owner_stays(somebody: Make, acme: Organisation, change: Callab
     assert role_of(owner, acme) != Role.OWNER
 
 
+@SEVERAL_TRANSACTIONS
 def test_of_two_owners_who_leave_at_once_one_stays(somebody: Make, acme: Organisation) -> None:
     rows = [membership(somebody(f"{name}@example.org", acme, Role.OWNER), acme) for name in "ab"]
 

@@ -15,8 +15,9 @@ from django.test import Client as Browser
 
 from cyoda.conf import Iam
 from tenants.models import AuditEvent
-from tests.contract.tenants.people.conftest import PASSWORD, Make, is_signed_in, sign_in
+from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, is_signed_in, sign_in
 
+pytestmark = SEVERAL_TRANSACTIONS  # the library tells of changes once they are committed
 ON, OFF = "/me/second-factor/app/activate/", "/me/second-factor/app/deactivate/"
 CODES, CHALLENGE = "/me/second-factor/recovery-codes/", "/me/second-factor/authenticate/"
 
