@@ -41,6 +41,12 @@ app.conf.update(
     # The next look replaces one that no worker took in time.
     beat_schedule={
         "drain outbox": {"task": "tenants.tasks.drain_outbox", "schedule": 1.0, "options": {"expires": 5}},
+        "reconcile": {"task": "tenants.tasks.reconcile", "schedule": 300.0, "options": {"expires": 300}},
+        "expire environments": {
+            "task": "tenants.tasks.expire_environments",
+            "schedule": 60.0,
+            "options": {"expires": 60},
+        },
         "find searches": {"task": "workflows.tasks.find_searches", "schedule": 2.0, "options": {"expires": 5}},
         "remove expired searches": {
             "task": "workflows.tasks.remove_expired",

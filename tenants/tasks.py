@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from cyoda.celery import app
 from tenants.provisioning.saga import Progress, Saga
-from tenants.services import outbox
+from tenants.services import expiry, idempotency, outbox, rates, reconciliation
 
 log = structlog.get_logger(__name__)
 
@@ -23,9 +23,26 @@ def drain_outbox() -> None:
 
 @app.task
 def advance_run(run_id: str) -> None:
-    """One action of one run, then the next one as a task of its own."""
-    if Saga().advance(UUID(run_id)) is Progress.MORE:
+    """One action of one run, then the next one as a task of its own; at the end another run may have its turn."""
+    progress = Saga().advance(UUID(run_id))
+    if progress is Progress.MORE:
         advance_run.delay(run_id)
+    elif progress is Progress.FINISHED:
+        drain_outbox.delay()
+
+
+@app.task
+def reconcile() -> None:
+    """What belongs to no environment, and environments that nobody works at; also what nobody needs any longer."""
+    reconciliation.reconcile(wake=wake)
+    idempotency.forget_old()
+    rates.forget_full()
+
+
+@app.task
+def expire_environments() -> None:
+    """Environments whose time is over."""
+    expiry.delete_expired(wake=wake)
 
 
 def wake() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from cyoda.conf.cloud import Cloud
 from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
@@ -22,6 +23,7 @@ from cyoda.conf.variables import ConfError, Variable, read, read_group, variable
 __all__ = [
     "Admin",
     "Bootstrap",
+    "Cloud",
     "Cluster",
     "Conf",
     "ConfError",
@@ -62,6 +64,7 @@ class Conf:
     cluster: Cluster = dataclasses.field(default_factory=Cluster)
     search: Search = dataclasses.field(default_factory=Search)
     quotas: Quotas = dataclasses.field(default_factory=Quotas)
+    cloud: Cloud = dataclasses.field(default_factory=Cloud)
 
     @property
     def secrets_at_rest(self) -> tuple[str, ...]:
@@ -85,6 +88,7 @@ GROUPS: tuple[type[Any], ...] = (
     Cluster,
     Search,
     Quotas,
+    Cloud,
 )
 
 
@@ -112,6 +116,7 @@ def load(environ: Mapping[str, str]) -> Conf:
         cluster=read_group(Cluster, environ, environment),
         search=read_group(Search, environ, environment),
         quotas=read_group(Quotas, environ, environment),
+        cloud=read_group(Cloud, environ, environment),
     )
     for sentence in _contradictions(conf):
         raise ConfError(sentence)

@@ -1,8 +1,10 @@
 """Rows of the control plane, all in the public schema."""
 
 from tenants.models.audit import AuditEvent
+from tenants.models.backend import Backend
 from tenants.models.client import Client
-from tenants.models.environment import Domain, Environment
+from tenants.models.cloud import IdempotencyKey, Orphan, RateBucket
+from tenants.models.environment import LOCAL, Domain, Environment
 from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
 from tenants.models.organisation import Organisation
@@ -13,22 +15,27 @@ from tenants.models.provisioning import Provisioning, ProvisioningStep
 from tenants.models.tier import MemberSeat, QuotaWindow, Subscription, Tier
 
 __all__ = [
+    "LOCAL",
     "Audience",
     "AuditEvent",
+    "Backend",
     "Client",
     "Domain",
     "Environment",
     "Epoch",
+    "IdempotencyKey",
     "Invitation",
     "MemberSeat",
     "Membership",
     "OidcProvider",
     "Organisation",
+    "Orphan",
     "Outbox",
     "Person",
     "Provisioning",
     "ProvisioningStep",
     "QuotaWindow",
+    "RateBucket",
     "RefreshToken",
     "Role",
     "SetupLink",

@@ -13,7 +13,8 @@ class Provisioning(models.Model):
     """One run of a driver's steps for an environment: forward to create it, backward to delete it.
 
     `claim` and `lease_until` say which worker acts on it and until when; `not_before` holds it back after a failure.
-    `input` is what the steps are given; it never holds a secret.
+    `input` is what the steps are given; it never holds a secret. `failure` says why it turned back, and is empty
+    otherwise; `chat_id` is whatever the caller ties the run to.
     """
 
     class Kind(models.TextChoices):
@@ -26,13 +27,23 @@ class Provisioning(models.Model):
         UNDOING = "undoing"
         SUCCEEDED = "succeeded"
         FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class Failure(models.TextChoices):
+        JOB = "job"
+        MINT = "mint"
+        BOOTSTRAP = "bootstrap"
+        TIMEOUT = "time-out"
+        CANCELLED = "cancelled"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=16, choices=Kind.choices)
     state = models.CharField(max_length=16, choices=State.choices, default=State.QUEUED)
     input = models.JSONField(default=dict)
+    failure = models.CharField(max_length=16, choices=Failure.choices, blank=True, default="")
     error = models.TextField(default="", blank=True)
+    chat_id = models.CharField(max_length=200, blank=True, default="")
     claim = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from tenants.models import Environment
+from tenants.models import Environment, Provisioning
 
+Failure = Provisioning.Failure
 Json = Any
 
 
@@ -34,7 +35,8 @@ class Step:
     """A named part of the work. Both actions may run again after they were cut off at any point.
 
     `lease` is the longest time one action takes: after it another worker may take over, and the slow one's result is
-    ignored. `attempts` bounds the repetitions of `do`; `undo` is repeated until it succeeds.
+    ignored. `attempts` bounds the repetitions of `do`, those included that did not end in time; `undo` is repeated
+    until it succeeds. `failure` is what the run says of itself when this step fails for good.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Step:
     undo: Action | None = None
     lease: timedelta = timedelta(seconds=20)
     attempts: int = 5
+    failure: Failure = Failure.JOB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,14 @@ class Driver(Protocol):
 
     def steps(self, environment: Environment) -> tuple[Step, ...]:
         """The same steps in the same order for the whole life of a run."""
+        ...
+
+    def check(self, parameters: Mapping[str, Json]) -> Sequence[str]:
+        """What is missing before environments can be made there, a sentence each; none when nothing is."""
+        ...
+
+    def plan(self, environment: Environment) -> Sequence[str]:
+        """What the steps would do, a line each; nothing is done. The environment need not be stored."""
         ...
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from cyoda.principal import ROLE_ADMIN
 from tenants.models import Client, Environment
-from tenants.provisioning.base import Driver, Json, Step, Work
+from tenants.provisioning.base import Driver, Failure, Json, Step, StepRefused, Work
 from tenants.provisioning.schemas import Schemas, configured_schemas
 
 
@@ -18,9 +19,20 @@ class LocalDriver(Driver):
     def steps(self, environment: Environment) -> tuple[Step, ...]:
         return (
             Step("create schema", do=self.create_schema, undo=self.drop_schema),
-            Step("create tables", do=self.create_tables),
-            Step("create bootstrap client", do=self.create_client, undo=self.delete_clients),
+            Step("create tables", do=self.create_tables, failure=Failure.BOOTSTRAP),
+            Step("create bootstrap client", do=self.create_client, undo=self.delete_clients, failure=Failure.MINT),
             Step("mark ready", do=self.open, undo=self.close),
+        )
+
+    def check(self, parameters: Mapping[str, Json]) -> Sequence[str]:
+        return self._schemas.check()
+
+    def plan(self, environment: Environment) -> Sequence[str]:
+        return (
+            f"create the PostgreSQL schema {environment.schema_name}",
+            "create its tables",
+            "create a client with the roles that were asked for",
+            f"let callers of tenant {environment.tenant_id} in",
         )
 
     def create_schema(self, work: Work) -> Mapping[str, Json]:
@@ -36,6 +48,8 @@ class LocalDriver(Driver):
     def create_client(self, work: Work) -> Mapping[str, Json]:
         """The secret was shown to whoever asked for the environment; only its hash comes here."""
         given = work.input["client"]
+        if ROLE_ADMIN in given["roles"] and not given.get("may_have_admin_role", True):
+            raise StepRefused("clients with the admin role are not enabled (CYODA_IAM_M2M_ADMIN_ROLE_ENABLED)")
         Client.objects.update_or_create(
             id=given["id"],
             defaults={
@@ -45,19 +59,22 @@ class LocalDriver(Driver):
                 "roles": given["roles"],
             },
         )
+        _save(work.environment, m2m_client_id=given["id"])
         return {"client": given["id"]}
 
     def delete_clients(self, work: Work) -> None:
         Client.objects.filter(environment=work.environment).delete()
+        _save(work.environment, m2m_client_id="")
 
     def open(self, work: Work) -> None:
-        _enter(work.environment, Environment.State.READY)
+        _save(work.environment, state=Environment.State.READY)
 
     def close(self, work: Work) -> None:
         """Before anything is removed, nobody is let in any more."""
-        _enter(work.environment, Environment.State.DELETING)
+        _save(work.environment, state=Environment.State.DELETING)
 
 
-def _enter(environment: Environment, state: Environment.State) -> None:
-    environment.state = state
-    environment.save(update_fields=["state", "updated_at"])
+def _save(environment: Environment, **values: str) -> None:
+    for name, value in values.items():
+        setattr(environment, name, value)
+    environment.save(update_fields=[*values, "updated_at"])

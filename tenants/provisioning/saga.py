@@ -19,7 +19,7 @@ from django.db.models.functions import Concat
 
 from cyoda.clock import Clock, system_clock, utc_text
 from tenants.models import Environment, Provisioning, ProvisioningStep
-from tenants.provisioning.base import Driver, Json, Step, StepRefused, Work
+from tenants.provisioning.base import Driver, Failure, Json, Step, StepRefused, Work
 from tenants.provisioning.drivers import driver_named
 from tenants.services.audit import PLATFORM, record
 
@@ -53,6 +53,11 @@ class _Turn:
     row: ProvisioningStep
     step: Step
 
+    @property
+    def is_overdue(self) -> bool:
+        """Every attempt that the step has was cut off: it hangs, or its workers die of it."""
+        return self.run.state == RunState.RUNNING and self.row.attempts > self.step.attempts
+
 
 class Saga:
     """Advances runs; any number of workers may do so at once."""
@@ -70,6 +75,8 @@ class Saga:
             turn = self._next_turn(run)
             if turn is None:
                 return Progress.FINISHED
+            if turn.is_overdue:
+                return self._failed(turn, f"no end within {turn.step.lease}", Failure.TIMEOUT)
             return self._perform(turn)
         except ClaimLost:
             return Progress.WAITING
@@ -116,10 +123,10 @@ class Saga:
         try:
             output = action(work) if action is not None else None
         except StepRefused as refusal:
-            return self._failed(turn, str(refusal), for_good=not backward)
+            return self._failed(turn, str(refusal), None if backward else turn.step.failure)
         except Exception as error:  # noqa: BLE001 - whatever a driver meets is recorded with its step, and repeated
             spent = not backward and row.attempts >= turn.step.attempts
-            return self._failed(turn, f"{type(error).__name__}: {error}", for_good=spent)
+            return self._failed(turn, f"{type(error).__name__}: {error}", turn.step.failure if spent else None)
         return self._succeeded(turn, output)
 
     def _succeeded(self, turn: _Turn, output: Mapping[str, Json] | None) -> Progress:
@@ -133,7 +140,8 @@ class Saga:
             _let_go(turn.run)
         return Progress.MORE
 
-    def _failed(self, turn: _Turn, error: str, *, for_good: bool) -> Progress:
+    def _failed(self, turn: _Turn, error: str, for_good: Failure | None) -> Progress:
+        """Repeat the action after a pause; or turn the run back, for good and for this reason."""
         run, row = turn.run, turn.row
         with _under_claim(run):
             row.error, row.finished_at = error, self._clock()
@@ -141,13 +149,13 @@ class Saga:
                 row.state = StepState.FAILED
             row.save(update_fields=["state", "finished_at", "error"])
             self._log(row, f"failed: {error}")
-            if for_good:
-                run.state, run.error = RunState.UNDOING, f"{row.name}: {error}"
+            if for_good is not None:
+                run.state, run.failure, run.error = RunState.UNDOING, for_good, f"{row.name}: {error}"
                 ProvisioningStep.objects.filter(run=run).update(attempts=0)
             else:
                 run.not_before = self._clock() + pause_after(row.attempts)
             _let_go(run)
-        return Progress.MORE if for_good else Progress.WAITING
+        return Progress.WAITING if for_good is None else Progress.MORE
 
     def _finish(self, run: Provisioning) -> None:
         environment = run.environment
@@ -155,6 +163,8 @@ class Saga:
             run.state, action = RunState.SUCCEEDED, "provisioned"
         elif run.kind == Provisioning.Kind.DELETE:
             run.state, environment.state, action = RunState.SUCCEEDED, Environment.State.DELETED, "deleted"
+        elif run.failure == Failure.CANCELLED:
+            run.state, environment.state, action = RunState.CANCELLED, Environment.State.CANCELLED, "cancelled"
         else:
             run.state, environment.state, action = RunState.FAILED, Environment.State.FAILED, "provisioning failed"
         environment.save(update_fields=["state", "updated_at"])
@@ -195,7 +205,7 @@ def _under_claim(run: Provisioning) -> Generator[None]:
 
 def _let_go(run: Provisioning) -> None:
     run.claim = run.lease_until = run.sent_at = None
-    run.save(update_fields=["state", "error", "not_before", "claim", "lease_until", "sent_at"])
+    run.save(update_fields=["state", "failure", "error", "not_before", "claim", "lease_until", "sent_at"])
 
 
 def is_stalled(now: datetime, unsent_since: datetime) -> Q:

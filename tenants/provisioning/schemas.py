@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from django.conf import settings
@@ -21,6 +22,14 @@ class Schemas(Protocol):
 
     def drop(self, schema: str) -> None:
         """Remove the schema with everything in it."""
+        ...
+
+    def names(self) -> set[str]:
+        """The schemas that there are, also those of which only the record is left."""
+        ...
+
+    def check(self) -> Sequence[str]:
+        """What keeps schemas from being made, a sentence each."""
         ...
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import transaction
 
 from cyoda.clock import Clock, system_clock
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
 from tenants.identity.secrets import hash_secret
-from tenants.models import Environment, Organisation, Outbox, Provisioning, ProvisioningStep
+from tenants.models import LOCAL, Backend, Environment, Organisation, Outbox, Provisioning, ProvisioningStep
 from tenants.naming import schema_name_of
 from tenants.provisioning.base import Json, checked_parameters
 from tenants.provisioning.drivers import driver_named
@@ -28,6 +29,8 @@ Wake = Callable[[], None]
 
 State = Environment.State
 RunState, StepState = Provisioning.State, ProvisioningStep.State
+BEGINS_AGAIN = (RunState.FAILED, RunState.CANCELLED)
+"""How a run ended that may be begun again."""
 
 
 class EnvironmentExists(Exception):
@@ -35,7 +38,15 @@ class EnvironmentExists(Exception):
 
 
 class EnvironmentNameTaken(Exception):
-    """The organisation has another environment of this name."""
+    """The organisation has another environment of this name; the text is the name."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment.name)
+        self.environment = environment
+
+
+class BackendUnavailable(Exception):
+    """There is no such back end, it takes no new environments, or it is full; the text is a sentence."""
 
 
 class EnvironmentNotReady(Exception):
@@ -59,6 +70,14 @@ class Order:
     client_secret: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientWanted:
+    """The client that an environment begins with; asked for a role that clients may not have, its step is refused."""
+
+    roles: tuple[str, ...] = BOOTSTRAP_ROLES
+    may_have_admin_role: bool = True
+
+
 @transaction.atomic
 def provision_environment(
     doer: Doer,
@@ -68,8 +87,11 @@ def provision_environment(
     tenant_id: str | None = None,
     environment_name: str = "development",
     kind: str = Environment.Kind.DEVELOPMENT,
-    driver: str = "local",
+    backend: str = LOCAL,
     parameters: Mapping[str, Json] | None = None,
+    client: ClientWanted = ClientWanted(),
+    expires_at: datetime | None = None,
+    chat_id: str = "",
     wake: Wake = lambda: None,
     clock: Clock = system_clock,
 ) -> Order:
@@ -77,25 +99,29 @@ def provision_environment(
 
     It belongs to `owner`, or to a new organisation called `name`. `tenant_id` is the name unless it is given. What was
     deleted, or failed and was cleaned up, may be made again by its own organisation.
-    Raises EnvironmentExists, EnvironmentNameTaken, UnusableTenantId, UnknownDriver, StepRefused (a parameter),
-    ValidationError (a name).
+    Raises EnvironmentExists, EnvironmentNameTaken, BackendUnavailable, UnusableTenantId, UnknownDriver, StepRefused (a
+    parameter), ValidationError (a name).
     """
+    place = _place_in(backend)
     environment = _placed(tenant_id or name, owner=owner, organisation=name)
-    _require_free_name(environment, environment_name)
+    require_free_name(environment.organisation, environment_name, environment)
     environment.name, environment.kind, environment.state = environment_name, kind, State.PROVISIONING
-    environment.driver, environment.parameters = driver, checked_parameters(driver_named(driver), parameters or {})
+    environment.backend, environment.region, environment.driver = place, place.region, place.driver
+    environment.parameters = checked_parameters(driver_named(place.driver), {**place.parameters, **(parameters or {})})
+    environment.expires_at = expires_at
     environment.clean_fields()
     environment.save()
     client_id, secret = secrets.token_hex(_CLIENT_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
-    client = {
+    given = {
         "id": client_id,
         "secret_hash": hash_secret(secret),
         "user_id": BOOTSTRAP_USER,
-        "roles": list(BOOTSTRAP_ROLES),
+        "roles": list(client.roles),
+        "may_have_admin_role": client.may_have_admin_role,
     }
-    run = Provisioning(environment=environment, kind=Provisioning.Kind.CREATE, input={"client": client})
+    run = Provisioning(environment=environment, kind=Provisioning.Kind.CREATE, input={"client": given}, chat_id=chat_id)
     _start(run, StepState.PENDING, wake, clock)
-    wanted = {"name": environment_name, "kind": str(kind), "driver": driver, "client": client_id}
+    wanted = {"name": environment_name, "kind": str(kind), "backend": backend, "client": client_id}
     _record(doer, "ordered", environment, after={"state": environment.state, **wanted})
     return Order(run=run, client_id=client_id, client_secret=secret)
 
@@ -108,11 +134,20 @@ def delete_environment(
     environment = Environment.objects.select_for_update().select_related("organisation").get(pk=environment.pk)
     if environment.state != State.READY:
         raise EnvironmentNotReady(environment.state)
-    environment.state = State.DELETING
+    if Provisioning.objects.filter(environment=environment, finished_at=None).exists():
+        raise EnvironmentNotReady(State.PROVISIONING)
+    return remove_remains(doer, environment, wake=wake, clock=clock)
+
+
+def remove_remains(
+    doer: Doer, environment: Environment, *, wake: Wake = lambda: None, clock: Clock = system_clock
+) -> Provisioning:
+    """Write the run that removes all that an environment has or may have, inside the caller's transaction."""
+    before, environment.state = environment.state, State.DELETING
     environment.save(update_fields=["state", "updated_at"])
     run = Provisioning(environment=environment, kind=Provisioning.Kind.DELETE, state=RunState.UNDOING)
     _start(run, StepState.DONE, wake, clock)
-    _record(doer, "deletion ordered", environment, before={"state": State.READY}, after={"state": State.DELETING})
+    _record(doer, "deletion ordered", environment, before={"state": before}, after={"state": State.DELETING})
     return run
 
 
@@ -121,7 +156,7 @@ def retry_run(doer: Doer, run: Provisioning, *, wake: Wake = lambda: None, clock
     """Have a run that waits after a failure go on at once, or begin one that failed again; returns the run that goes.
 
     The step that failed has all its attempts again. A run begun again makes the client whose secret was shown first.
-    Raises RunNotRetryable.
+    Raises RunNotRetryable, EnvironmentNameTaken.
     """
     run = _locked(run)
     if run.finished_at is None:
@@ -145,9 +180,10 @@ def cancel_run(doer: Doer, run: Provisioning, *, wake: Wake = lambda: None, cloc
     before = run.state
     if run.finished_at is not None or before not in {RunState.QUEUED, RunState.RUNNING}:
         raise RunNotCancellable(before)
-    run.state, run.error, run.claim = RunState.UNDOING, f"cancelled by {doer.name}", None
+    run.state, run.failure, run.claim = RunState.UNDOING, Provisioning.Failure.CANCELLED, None
+    run.error = f"cancelled by {doer.name}"
     run.not_before = max(clock(), run.lease_until or clock())
-    run.save(update_fields=["state", "error", "claim", "not_before"])
+    run.save(update_fields=["state", "failure", "error", "claim", "not_before"])
     ProvisioningStep.objects.filter(run=run).update(attempts=0)
     _send(run, wake)
     _record(doer, "run cancelled", run.environment, before={"state": before}, after={"state": run.state})
@@ -168,15 +204,29 @@ def _placed(tenant_id: str, *, owner: Organisation | None, organisation: str) ->
         owner = owner or Organisation.objects.create(name=organisation)
         return Environment.of_tenant(tenant_id, organisation=owner)
     is_anothers = owner is not None and known.organisation != owner
-    if is_anothers or known.state not in {State.FAILED, State.DELETED}:
+    if is_anothers or known.state not in Environment.ENDED:
         raise EnvironmentExists(known.state)
     return known
 
 
-def _require_free_name(environment: Environment, name: str) -> None:
-    others = Environment.objects.filter(organisation=environment.organisation, name=name).exclude(pk=environment.pk)
-    if others.exclude(state=State.DELETED).exists():
-        raise EnvironmentNameTaken(name)
+def _place_in(slug: str) -> Backend:
+    """A back end that has room. Its row is held, so that orders at the same moment are counted one after another."""
+    backend = Backend.objects.select_for_update().filter(pk=slug, is_enabled=True).first()
+    if backend is None:
+        raise BackendUnavailable(f"There is no back end called {slug}.")
+    if backend.capacity is not None:
+        standing = Environment.objects.filter(backend=backend).exclude(state__in=Environment.ENDED)
+        if standing.count() >= backend.capacity:
+            raise BackendUnavailable(f"The back end {slug} is full.")
+    return backend
+
+
+def require_free_name(organisation: Organisation, name: str, besides: Environment | None = None) -> None:
+    """Raises EnvironmentNameTaken when an environment besides this one stands under the name."""
+    others = Environment.objects.filter(organisation=organisation, name=name).exclude(state__in=Environment.ENDED)
+    other = others.exclude(pk=None if besides is None else besides.pk).select_related("organisation", "build").first()
+    if other is not None:
+        raise EnvironmentNameTaken(other)
 
 
 def _locked(run: Provisioning) -> Provisioning:
@@ -188,8 +238,9 @@ def _locked(run: Provisioning) -> Provisioning:
 def _begun_again(failed: Provisioning, wake: Wake, clock: Clock) -> Provisioning:
     environment = failed.environment
     is_last = not Provisioning.objects.filter(environment=environment, created_at__gt=failed.created_at).exists()
-    if failed.state != RunState.FAILED or environment.state != State.FAILED or not is_last:
+    if failed.state not in BEGINS_AGAIN or environment.state not in {State.FAILED, State.CANCELLED} or not is_last:
         raise RunNotRetryable(failed.state)
+    require_free_name(environment.organisation, environment.name, environment)
     environment.state = State.PROVISIONING
     environment.save(update_fields=["state", "updated_at"])
     run = Provisioning(environment=environment, kind=failed.kind, input=failed.input)
@@ -200,6 +251,9 @@ def _begun_again(failed: Provisioning, wake: Wake, clock: Clock) -> Provisioning
 def _start(run: Provisioning, state: ProvisioningStep.State, wake: Wake, clock: Clock) -> None:
     run.not_before = run.sent_at = clock()
     run.save()
+    if run.kind == Provisioning.Kind.CREATE:
+        run.environment.build = run
+        run.environment.save(update_fields=["build"])
     steps = driver_named(run.environment.driver).steps(run.environment)
     ProvisioningStep.objects.bulk_create(
         ProvisioningStep(run=run, position=position, name=step.name, state=state) for position, step in enumerate(steps)

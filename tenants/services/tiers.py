@@ -167,6 +167,12 @@ def default_tier() -> Tier:
     return Tier.objects.get(pk=settings.CONF.quotas.default_tier)
 
 
+def tier_of(organisation: Organisation, now: datetime) -> Tier:
+    """The tier that an organisation has now. Raises Tier.DoesNotExist (there is no default tier)."""
+    subscribed = in_force(now).filter(organisation=organisation).first()
+    return default_tier() if subscribed is None else subscribed.tier
+
+
 def is_tier(name: str) -> bool:
     """Whether there is a tier of this name."""
     return Tier.objects.filter(pk=name).exists()

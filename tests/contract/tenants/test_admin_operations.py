@@ -111,7 +111,7 @@ def test_in_production_the_name_has_to_be_typed(office: Browser, order: Order) -
 
 def test_an_environment_is_ordered_and_its_secret_is_shown_once(office: Browser) -> None:
     before = set(AuditEvent.objects.values_list("pk", flat=True))
-    wanted = {"new_organisation": "Newcomer", "name": "staging", "kind": "staging", "driver": "local", "reason": REASON}
+    wanted = {"new_organisation": "Newcomer", "name": "staging", "kind": "staging", "backend": "local", "reason": REASON}
     answer = office.post(url_of(Environment, "order"), wanted)
     assert "no-store" in answer.headers["Cache-Control"]
     secret = once_shown(office, answer)
@@ -123,7 +123,7 @@ def test_an_environment_is_ordered_and_its_secret_is_shown_once(office: Browser)
 
 def test_an_order_that_cannot_be_is_refused_with_a_sentence(office: Browser) -> None:
     owner = Organisation.objects.get()
-    wanted = {"kind": "staging", "driver": "local", "name": "staging"}
+    wanted = {"kind": "staging", "backend": "local", "name": "staging"}
     assert "Choose an organisation" in refused(office, Environment, "order", **wanted)
     assert "needs a tenant id" in refused(office, Environment, "order", **wanted, organisation=owner.pk)
     theirs = wanted | {"organisation": owner.pk, "tenant_id": "new"}

@@ -87,12 +87,12 @@ def test_retrying_brings_a_paused_step_forward(clock: ManualClock) -> None:
     assert states(order.run)[0] == "done"
 
 
-def test_a_cancelled_run_is_undone_and_fails(clock: ManualClock) -> None:
+def test_a_cancelled_run_is_undone(clock: ManualClock) -> None:
     order = ordered(clock)
     saga(clock).advance(order.run.pk)
     cancel_run(ANN, order.run, clock=clock)
     finish(saga(clock), order.run, clock)
-    assert (order.run.state, order.run.error) == ("failed", "cancelled by Ann")
+    assert (order.run.state, order.run.error) == ("cancelled", "cancelled by Ann")
     assert traces_of(Environment.objects.get()) == NOTHING
     with pytest.raises(RunNotCancellable):
         cancel_run(ANN, order.run, clock=clock)
@@ -110,7 +110,7 @@ def test_a_run_is_cancelled_under_a_worker_whose_work_is_undone_when_its_lease_e
 
     assert saga(clock, Cancelled(PostgresSchemas())).advance(order.run.pk) is Progress.WAITING
     finish(saga(clock), order.run, clock)
-    assert order.run.state == "failed"
+    assert (order.run.state, Environment.objects.get().state) == ("cancelled", "cancelled")
     assert traces_of(Environment.objects.get()) == NOTHING
 
 

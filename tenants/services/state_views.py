@@ -1,0 +1,60 @@
+"""The one internal state as each API generation names it (contract: control plane 2.2, 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from tenants.models import Environment, Provisioning
+
+State, RunState, Failure = Environment.State, Provisioning.State, Provisioning.Failure
+
+_OF_ENVIRONMENT: Final[Mapping[str, str]] = {
+    State.READY: "Ready",
+    State.DELETING: "PROCESSING",
+    State.DELETED: "Env_Torn_Down",
+    State.CANCELLED: "Job_Cancelled",
+    State.FAILED: "Job_Failed",
+}
+_OF_ORDER: Final[Mapping[str, str]] = {
+    RunState.QUEUED: "Queued",
+    RunState.RUNNING: "Job_Scheduled",
+    RunState.UNDOING: "PROCESSING",
+}
+_OF_FAILURE: Final[Mapping[str, str]] = {Failure.MINT: "Mint_Failed", Failure.BOOTSTRAP: "Bootstrap_Failed"}
+_OF_BUILD: Final[Mapping[str, str]] = {
+    RunState.QUEUED: "Queued",
+    RunState.RUNNING: "PROCESSING",
+    RunState.UNDOING: "PROCESSING",
+    RunState.SUCCEEDED: "SUCCESS",
+    RunState.FAILED: "FAILED",
+    RunState.CANCELLED: "CANCELLED",
+}
+_TEXTS: Final[Mapping[str, str]] = {Failure.TIMEOUT: "timed-out", Failure.CANCELLED: "cancelled"}
+
+
+def environment_state(environment: Environment) -> str:
+    """Of the cloud API v2. The environment comes with its build."""
+    build = environment.build
+    if environment.state == State.PROVISIONING:
+        return "PROCESSING" if build is None else _OF_ORDER.get(build.state, "PROCESSING")
+    if environment.state == State.FAILED and build is not None:
+        return _OF_FAILURE.get(build.failure, "Job_Failed")
+    return _OF_ENVIRONMENT[environment.state]
+
+
+def build_state(run: Provisioning) -> str:
+    """Of the cloud API v2."""
+    return _OF_BUILD[run.state]
+
+
+def run_states_of(build_state: str) -> list[str]:
+    """The internal states that are called so; none for a name that no state has."""
+    return [state for state, name in _OF_BUILD.items() if name == build_state]
+
+
+def build_text(run: Provisioning) -> str:
+    """What a caller may know of a failure: its kind, and the incident by which an operator finds the rest."""
+    if not run.failure:
+        return ""
+    return f"{_TEXTS.get(run.failure, 'pipeline-failed')} (incident {str(run.pk)[:8]})"
