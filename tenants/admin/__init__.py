@@ -1,7 +1,29 @@
 """The operators' back office: what the platform holds, and what operators do to it through the services of the API."""
 
-from tenants.admin import audit, clients, environments, keys, libraries, organisations, people, providers, runs, tiers
+from tenants.admin import (
+    audit,
+    clients,
+    environments,
+    keys,
+    libraries,
+    logins,
+    members,
+    organisations,
+    providers,
+    runs,
+    tiers,
+)
 
 __all__ = [
-    "audit", "clients", "environments", "keys", "libraries", "organisations", "people", "providers", "runs", "tiers",
-]  # fmt: skip
+    "audit",
+    "clients",
+    "environments",
+    "keys",
+    "libraries",
+    "logins",
+    "members",
+    "organisations",
+    "providers",
+    "runs",
+    "tiers",
+]

@@ -78,8 +78,8 @@ class AuditEventAdmin(OperatorAdmin):
     show_full_result_count = False
     list_before_template = "back_office/exports.html"
     fields = (
-        ("at", "source"), ("actor_name", "actor_kind", "actor_id"), ("action", "target"),
-        ("organisation", "tenant_id"), ("reason", "request_id"), "changes",
+        ("at", "source"), ("actor_name", "actor_id"), ("action", "target"), ("organisation", "tenant_id"),
+        ("reason", "request_id"), "changes",
     )  # fmt: skip
     readonly_fields = ("target", "organisation", "changes")
 

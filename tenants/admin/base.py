@@ -55,6 +55,8 @@ class Operated(ModelAdmin):
     """Adds operations to a model's pages: those of a row on its page, those that make one on the list."""
 
     operations: tuple[Operation, ...] = ()
+    links: tuple[str, ...] = ("history_of_row",)
+    """Buttons of a row's page that only lead somewhere."""
     actions = None
     list_per_page = 50
     list_filter_submit = False
@@ -65,7 +67,7 @@ class Operated(ModelAdmin):
             setattr(self, operation.attribute, _page_of(self, operation))
         self.actions_list = [operation.attribute for operation in self.operations if operation.makes_row]
         self.actions_detail = [operation.attribute for operation in self.operations if not operation.makes_row]
-        self.actions_detail.append("history_of_row")
+        self.actions_detail += self.links
 
     def may(self, request: HttpRequest, operation: Operation) -> bool:
         opts = self.model._meta
@@ -77,9 +79,10 @@ class Operated(ModelAdmin):
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[UnfoldAction]:
         row = self.get_object(request, unquote(str(object_id)))
-        allowed = {one.name for one in self.operations if self.may(request, one) and one.is_possible(row)}
-        shown = {*allowed, "audit-log"} if row is not None else set()
-        return [one for one in super().get_actions_detail(request, object_id) if one.path in shown]
+        if row is None:
+            return []
+        hidden = {one.name for one in self.operations if not (self.may(request, one) and one.is_possible(row))}
+        return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 
     def audit_of(self, row: Any) -> dict[str, str]:
         """The filter under which the audit log shows what happened to a row."""

@@ -75,6 +75,7 @@ OPERATIONS = (
     Operation(
         name="create",
         title="New client",
+        confirm="Create",
         icon="add",
         permission="add",
         makes_row=True,

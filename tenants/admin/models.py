@@ -106,6 +106,7 @@ OPERATIONS = (
     Operation(
         name="workflows",
         title="Edit workflows",
+        confirm="Save",
         icon="account_tree",
         form=WorkflowForm,
         explain=lambda page: (
@@ -138,6 +139,7 @@ OPERATIONS = (
     Operation(
         name="level",
         title="Change level",
+        confirm="Save",
         icon="tune",
         form=LevelForm,
         explain=lambda page: ("From now on written entities may widen the schema as far as the level says.",),

@@ -75,7 +75,7 @@ class Operation:
     """`name` is part of the page's address, `explain` says what will happen, `perform` is given what the form holds.
 
     `permission` is Django's kind ("add", "change", "delete"); `is_possible` hides what the row's state rules out.
-    `perform` raises Refused or a CyodaError.
+    `perform` raises Refused or a CyodaError. `confirm` is on the button that does it, where the title does not fit.
     """
 
     name: str
@@ -89,6 +89,11 @@ class Operation:
     expected: Callable[[Row], str] = nothing_typed
     makes_row: bool = False
     variant: ActionVariant = ActionVariant.DEFAULT
+    confirm: str = ""
+
+    @property
+    def button(self) -> str:
+        return self.confirm or self.title
 
     @property
     def attribute(self) -> str:

@@ -61,7 +61,7 @@ ACTIVATE = Operation(
 
 class EnvironmentInline(LookedAtInline):
     model = Environment
-    fields = ("name", "kind", "state", "tenant_id", "created_at")
+    fields = ("kind", "state", "driver", "created_at")
 
 
 class MembershipInline(LookedAtInline):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -30,12 +31,18 @@ STATUS_COLOURS = {"ACTIVE": "success", "CANCELLED": "warning", "EXPIRED": "defau
 FIELDS = ("title", "limits", "backends", "env_deploys_per_day", "env_lifetime_days", "deploys_apps")
 
 
+class Indented(forms.JSONField):
+    def prepare_value(self, value: Any) -> Any:
+        """What was typed stays as it is; a stored value is laid out to be read."""
+        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+
+
 class TierForm(ConfirmForm):
     """A tier's values; its name is fixed once it is made."""
 
     name = forms.RegexField(r"^[a-z][a-z0-9-]{0,31}$", widget=UnfoldAdminTextInputWidget)
     title = forms.CharField(max_length=100, widget=UnfoldAdminTextInputWidget)
-    limits = forms.JSONField(
+    limits = Indented(
         initial=list,
         widget=UnfoldAdminTextareaWidget(attrs={"rows": 12, "spellcheck": "false"}),
         help_text="A list of {entitlementId, cumulative, limit, timeIntervalBound}; what is left out is unlimited.",
@@ -104,6 +111,7 @@ TIER_OPERATIONS = (
     Operation(
         name="create",
         title="New tier",
+        confirm="Create",
         icon="add",
         permission="add",
         makes_row=True,
@@ -115,6 +123,7 @@ TIER_OPERATIONS = (
     Operation(
         name="edit",
         title="Edit",
+        confirm="Save",
         icon="edit",
         form=TierForm,
         explain=lambda tier: (

@@ -1,4 +1,4 @@
-"""People: logins with their memberships, invitations, and the groups that give operators rights."""
+"""Logins with their memberships, and the groups that give operators rights."""
 
 from __future__ import annotations
 
@@ -10,27 +10,20 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import AbstractUser, Group, User
-from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
-from unfold.decorators import display
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
-from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from cyoda.clock import system_clock
 from tenants.admin.access import may_act, may_look, operator
-from tenants.admin.base import LookedAtInline, Operated, OperatorAdmin
-from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
-from tenants.models import Invitation, Membership, Organisation, Role
-from tenants.services import invitations, people
+from tenants.admin.base import LookedAtInline, Operated
+from tenants.admin.operation import Operation, Outcome, Refused
+from tenants.models import Membership
+from tenants.services import people
 from tenants.services.audit import Doer, record
-from tenants.services.mailing import MailNotSent
-
-INVITATION_COLOURS = {"open": "info", "accepted": "success", "revoked": "danger", "expired": "warning"}
-
-
-# --- logins -----------------------------------------------------------------------------------------------------
 
 
 def _deactivate(doer: Doer, user: User, _: Mapping[str, Any]) -> Outcome:
@@ -69,7 +62,7 @@ ACTIVATE = Operation(
 
 
 class LoginForm(UserChangeForm):
-    """Django's form with the reason that the audit log keeps; the password has a page of its own."""
+    """Django's form with the reason that the audit log keeps. What it tells of the password's hash is not shown."""
 
     reason = forms.CharField(max_length=500, widget=UnfoldAdminTextInputWidget, help_text="Kept in the audit log.")
 
@@ -136,7 +129,7 @@ class UserAdmin(DjangoUserAdmin, Audited):
     filter_horizontal = ()
     autocomplete_fields = ("groups",)
     fieldsets = (
-        (None, {"fields": ("username", "person_id", "email", ("first_name", "last_name"), "password")}),
+        (None, {"fields": ("username", "person_id", "email", ("first_name", "last_name"))}),
         ("Rights in the back office", {"fields": ("is_staff", "is_superuser", "groups")}),
         ("Life", {"fields": ("is_active", "last_login", "date_joined")}),
         ("This change", {"fields": ("reason",)}),
@@ -144,6 +137,7 @@ class UserAdmin(DjangoUserAdmin, Audited):
     readonly_fields = ("person_id", "email", "is_active", "last_login", "date_joined")
     inlines = (MembershipInline,)
     operations = (DEACTIVATE, ACTIVATE)
+    links = ("set_password", "history_of_row")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -169,6 +163,10 @@ class UserAdmin(DjangoUserAdmin, Audited):
         """The password's page saves no form of this admin: Django's call is what is heard of it."""
         if "password" in str(message):
             record(operator(request), "password set", self.target_of(obj))
+
+    @action(description="Set password", url_path="set-password", icon="password", permissions=["change"])  # type: ignore[operator] - typed as what it returns
+    def set_password(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:auth_user_password_change", args=[object_id]))
 
     @display(description="user id")
     def person_id(self, user: Any) -> str:
@@ -198,137 +196,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, QuerySet | list | tuple):
         return [str(one) for one in value]
     return str(value) if isinstance(value, Model) else value
-
-
-# --- memberships ------------------------------------------------------------------------------------------------
-
-
-class RoleForm(ConfirmForm):
-    role = forms.ChoiceField(choices=Role.choices, widget=UnfoldAdminSelectWidget)
-
-    def __init__(self, data: Any = None, *, row: Membership, expected: str) -> None:
-        super().__init__(data, row=row, expected=expected)
-        self.fields["role"].initial = row.role
-
-
-def _change_role(doer: Doer, membership: Membership, values: Mapping[str, Any]) -> Outcome:
-    try:
-        people.change_role(doer, membership, values["role"])
-    except people.LastOwner as refusal:
-        raise Refused(str(refusal)) from None
-    return Outcome(message="The role is changed.", goto=membership)
-
-
-def _remove(doer: Doer, membership: Membership, _: Mapping[str, Any]) -> Outcome:
-    try:
-        people.remove_member(doer, membership)
-    except people.LastOwner as refusal:
-        raise Refused(str(refusal)) from None
-    return Outcome(message=f"{membership} is ended.")
-
-
-@admin.register(Membership)
-class MembershipAdmin(OperatorAdmin):
-    list_display = ("user", "organisation", "role", "created_at")
-    list_filter = ("role", "created_at")
-    search_fields = ("user__username", "user__email", "organisation__name")
-    list_select_related = ("user", "organisation")
-    operations = (
-        Operation(
-            name="role",
-            title="Change role",
-            icon="badge",
-            form=RoleForm,
-            explain=lambda membership: (f"{membership}: tokens carry the new role from the next refresh on.",),
-            perform=_change_role,
-        ),
-        Operation(
-            name="remove",
-            title="Remove",
-            icon="group_remove",
-            permission="delete",
-            variant=ActionVariant.DANGER,
-            explain=lambda membership: (f"{membership} ends, and with it the refresh tokens for its environments.",),
-            perform=_remove,
-        ),
-    )
-
-    def audit_of(self, row: Membership) -> dict[str, str]:
-        return {"target_type": "person", "target_id": str(row.user.person.pk)}
-
-
-# --- invitations ------------------------------------------------------------------------------------------------
-
-
-class InviteForm(ConfirmForm):
-    organisation = forms.ModelChoiceField(Organisation.objects.all(), widget=UnfoldAdminSelectWidget)
-    email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
-    role = forms.ChoiceField(choices=Role.choices, initial=Role.DEVELOPER, widget=UnfoldAdminSelectWidget)
-
-
-def _invite(doer: Doer, _: None, values: Mapping[str, Any]) -> Outcome:
-    try:
-        invitation = invitations.invite(doer, values["organisation"], values["email"], values["role"])
-    except (invitations.AlreadyMember, MailNotSent) as refusal:
-        raise Refused(str(refusal)) from None
-    except ValidationError as error:
-        raise Refused(" ".join(error.messages)) from None
-    return Outcome(message=f"{invitation.email} is invited.", goto=invitation)
-
-
-def _revoke(doer: Doer, invitation: Invitation, _: Mapping[str, Any]) -> Outcome:
-    try:
-        invitations.revoke_invitation(doer, invitation)
-    except invitations.InvitationUnusable as refusal:
-        raise Refused(str(refusal)) from None
-    return Outcome(message="The invitation is revoked.", goto=invitation)
-
-
-def state_of(invitation: Invitation) -> str:
-    if invitation.accepted_at is not None:
-        return "accepted"
-    if invitation.revoked_at is not None:
-        return "revoked"
-    return "open" if invitation.expires_at > system_clock() else "expired"
-
-
-@admin.register(Invitation)
-class InvitationAdmin(OperatorAdmin):
-    list_display = ("email", "organisation", "role", "state", "invited_by", "created_at", "expires_at")
-    list_filter = ("role", "created_at", "accepted_at", "revoked_at")
-    search_fields = ("email", "organisation__name", "invited_by")
-    list_select_related = ("organisation",)
-    fields = (
-        ("email", "role"), ("organisation", "state"), "invited_by", ("created_at", "expires_at"),
-        ("accepted_at", "revoked_at"),
-    )  # fmt: skip
-    readonly_fields = ("state",)
-    operations = (
-        Operation(
-            name="invite",
-            title="Invite a person",
-            icon="person_add",
-            permission="add",
-            makes_row=True,
-            variant=ActionVariant.PRIMARY,
-            form=InviteForm,
-            explain=lambda _: (
-                "A link is mailed to the address; whoever has it joins the organisation, once, within a week.",
-                "An earlier invitation of this address to the organisation ends.",
-            ),
-            perform=_invite,
-        ),
-        Operation(
-            name="revoke",
-            title="Revoke",
-            icon="cancel",
-            variant=ActionVariant.DANGER,
-            explain=lambda invitation: (f"The link that was mailed to {invitation.email} lets nobody in any more.",),
-            perform=_revoke,
-            is_possible=lambda invitation: state_of(invitation) == "open",
-        ),
-    )
-
-    @display(description="state", label=INVITATION_COLOURS)
-    def state(self, invitation: Invitation) -> str:
-        return state_of(invitation)

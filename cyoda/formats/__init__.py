@@ -1,0 +1,1 @@
+"""How pages write moments (setting FORMAT_MODULE_PATH)."""
