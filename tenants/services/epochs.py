@@ -76,3 +76,5 @@ class Freshness:
                 await self.look()
             except StorageUnavailable:
                 log.warning("configuration cannot be reread; what was read last stays in force")
+            except Exception:
+                log.exception("configuration cannot be reread; what was read last stays in force")

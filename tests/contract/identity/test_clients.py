@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -98,6 +99,18 @@ async def test_a_deleted_client_gets_no_token_and_keeps_those_it_has(node: Runni
     assert await accepted(node, token)
     again = await node.admin.delete(f"/clients/{client['client_id']}")
     assert problem(again) == (404, "M2M_CLIENT_NOT_FOUND: M2M client not found")
+
+
+async def test_a_client_that_one_node_deletes_gets_no_token_from_the_others_within_a_second(start: Start) -> None:
+    one, other = await start(), await start()
+    client = await created(one)
+    assert await status(other, client) == 200
+    began = time.monotonic()
+    await one.admin.delete(f"/clients/{client['client_id']}")
+    while await status(other, client) == 200:
+        await asyncio.sleep(0.01)
+    print(f"refused elsewhere after {time.monotonic() - began:.2f} s")
+    assert time.monotonic() - began < KEPT_SECONDS + 0.5  # the half for a busy machine
 
 
 async def test_another_tenants_client_is_as_unknown_as_any(node: Running) -> None:
