@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.urls import URLPattern
@@ -17,11 +16,22 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 from tenants.admin.base import LookedAtInline, OperatorAdmin
 from tenants.admin.models import model_urls
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused, typed_in_production
-from tenants.models import Client, Domain, Environment, OidcProvider, Organisation, Provisioning, TrustedKey
+from tenants.models import (
+    LOCAL,
+    Backend,
+    Client,
+    Domain,
+    Environment,
+    OidcProvider,
+    Organisation,
+    Provisioning,
+    TrustedKey,
+)
 from tenants.naming import UnusableTenantId
 from tenants.provisioning.base import StepRefused
 from tenants.services.audit import Doer
 from tenants.services.provisioning import (
+    BackendUnavailable,
     EnvironmentExists,
     EnvironmentNameTaken,
     EnvironmentNotReady,
@@ -36,6 +46,7 @@ STATE_COLOURS = {
     "failed": "danger",
     "deleting": "warning",
     "deleted": "default",
+    "cancelled": "default",
 }
 
 
@@ -56,16 +67,14 @@ class OrderForm(ConfirmForm):
         help_text="Lower-case letters, digits and single hyphens; once in an organisation.",
     )
     kind = forms.ChoiceField(choices=Environment.Kind.choices, widget=UnfoldAdminSelectWidget)
-    driver = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    backend = forms.ModelChoiceField(
+        Backend.objects.filter(is_enabled=True), initial=LOCAL, empty_label=None, widget=UnfoldAdminSelectWidget
+    )
     tenant_id = forms.CharField(
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text="caas_org_id of its tokens. Empty: the new organisation's name.",
     )
-
-    def __init__(self, data: Any = None, **arguments: Any) -> None:
-        super().__init__(data, **arguments)
-        self.fields["driver"].choices = [(name, name) for name in settings.PROVISIONING_DRIVERS]  # type: ignore[attr-defined]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
@@ -87,7 +96,7 @@ def _order(doer: Doer, _: None, values: Mapping[str, Any]) -> Outcome:
             tenant_id=values["tenant_id"] or None,
             environment_name=values["name"],
             kind=values["kind"],
-            driver=values["driver"],
+            backend=values["backend"].pk,
             wake=wake,
         )
     except EnvironmentExists as state:
@@ -96,7 +105,7 @@ def _order(doer: Doer, _: None, values: Mapping[str, Any]) -> Outcome:
         raise Refused(f"The organisation has an environment called {name} already.") from None
     except UnusableTenantId:
         raise Refused("This text cannot be a tenant id.") from None
-    except StepRefused as refusal:
+    except (StepRefused, BackendUnavailable) as refusal:
         raise Refused(str(refusal)) from None
     except ValidationError as error:
         raise Refused(" ".join(error.messages)) from None
@@ -176,12 +185,14 @@ class ProviderInline(LookedAtInline):
 
 @admin.register(Environment)
 class EnvironmentAdmin(OperatorAdmin):
-    list_display = ("shown_id", "organisation", "name", "kind", "shown_state", "driver", "created_at")
-    list_filter = ("state", "kind", "driver", "organisation__state", "created_at")
+    list_display = ("shown_id", "organisation", "name", "kind", "shown_state", "backend", "created_at")
+    list_filter = ("state", "kind", "backend", "organisation__state", "created_at")
     search_fields = ("tenant_id", "organisation__name", "schema_name")
-    list_select_related = ("organisation",)
+    list_select_related = ("organisation", "backend")
     fields = (
-        ("organisation", "state"), ("name", "kind"), ("tenant_id", "schema_name"), ("driver", "parameters"),
+        ("organisation", "state"), ("name", "kind"), ("tenant_id", "schema_name"),
+        ("backend", "region"), ("driver", "parameters"),
+        ("m2m_client_id", "expires_at"),
         ("created_at", "updated_at"),
     )  # fmt: skip
     inlines = (ClientInline, RunInline, TrustedKeyInline, ProviderInline, DomainInline)

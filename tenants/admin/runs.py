@@ -17,7 +17,14 @@ from tenants.admin.base import LookedAtInline, OperatorAdmin
 from tenants.admin.operation import Operation, Outcome, Refused
 from tenants.models import Outbox, Provisioning, ProvisioningStep
 from tenants.services.audit import Doer
-from tenants.services.provisioning import RunNotCancellable, RunNotRetryable, cancel_run, retry_run
+from tenants.services.provisioning import (
+    BEGINS_AGAIN,
+    EnvironmentNameTaken,
+    RunNotCancellable,
+    RunNotRetryable,
+    cancel_run,
+    retry_run,
+)
 from tenants.tasks import wake
 
 RunState = Provisioning.State
@@ -27,6 +34,7 @@ STATE_COLOURS = {
     "undoing": "warning",
     "succeeded": "success",
     "failed": "danger",
+    "cancelled": "default",
     "pending": "default",
     "done": "success",
     "undone": "warning",
@@ -38,6 +46,8 @@ def _retry(doer: Doer, run: Provisioning, _: Mapping[str, Any]) -> Outcome:
         going = retry_run(doer, run, wake=wake)
     except RunNotRetryable:
         raise Refused("Only the last run of an environment can be retried, and only when it failed.") from None
+    except EnvironmentNameTaken as name:
+        raise Refused(f"The organisation has another environment called {name} by now.") from None
     return Outcome(message="The run goes on." if going.pk == run.pk else "A new run has begun.", goto=going)
 
 
@@ -59,7 +69,7 @@ RETRY = Operation(
         else ("The step that failed is tried again now, instead of after its pause, with all its attempts.",)
     ),
     perform=_retry,
-    is_possible=lambda run: run.state == RunState.FAILED or (run.finished_at is None and run.state != RunState.QUEUED),
+    is_possible=lambda run: run.state in BEGINS_AGAIN or (run.finished_at is None and run.state != RunState.QUEUED),
 )
 CANCEL = Operation(
     name="cancel",
