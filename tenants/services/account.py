@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from cyoda.principal import Principal
-from tenants.identity.oidc.provider import shown_name
 from tenants.models import Environment, Organisation, Person, Subscription, Tier
 from tenants.services.tiers import Limit, default_tier, in_force, limits_of
 
@@ -37,17 +36,13 @@ class Subscribed:
 
 def names_of(principal: Principal) -> Names:
     """The names that the rows know; the ids stand for others, and tokens carry none."""
-    person = None
-    try:
-        person = Person.objects.select_related("user").filter(pk=UUID(principal.user_id)).first()
-    except ValueError:
-        pass
     organisation = _organisation(principal.tenant)
+    if organisation is None:
+        return Names(user=principal.user_id, organisation=principal.tenant)
+    person = _member(organisation, principal.user_id)
     return Names(
-        user=shown_name(principal.user_id)
-        if person is None
-        else person.user.get_full_name() or person.user.get_username(),
-        organisation=principal.tenant if organisation is None else organisation.name,
+        user=principal.user_id if person is None else person.user.get_full_name() or person.user.get_username(),
+        organisation=organisation.name,
     )
 
 
@@ -72,6 +67,16 @@ def _organisation(tenant: str) -> Organisation | None:
     rows = Environment.objects.select_related("organisation").filter(tenant_id=tenant)
     environment = rows.exclude(state=Environment.State.DELETED).first()
     return None if environment is None else environment.organisation
+
+
+def _member(organisation: Organisation, user_id: str) -> Person | None:
+    """Only members of the organisation have a name in it, whatever ids its tokens carry."""
+    try:
+        person_id = UUID(user_id)
+    except ValueError:
+        return None
+    members = Person.objects.select_related("user").filter(user__memberships__organisation=organisation)
+    return members.filter(pk=person_id).first()
 
 
 def _subscribed(row: Subscription, now: datetime) -> Subscribed:

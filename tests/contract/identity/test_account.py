@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from cyoda.clock import ManualClock
 from cyoda.permissions import ROLE_OWNER, ROLE_VIEWER
 from cyoda.principal import ROLE_M2M
-from tenants.models import Environment, Organisation, Person, Subscription, Tier
+from tenants.models import Environment, Membership, Organisation, Person, Subscription, Tier
 from tenants.services.audit import PLATFORM
 from tenants.services.tiers import assign_tier, cancel_subscription, save_tier
 from tests.contract.http.steps import ok
@@ -79,10 +79,11 @@ async def test_subscriptions_are_not_served_without_quotas(node: Running) -> Non
 
 
 async def test_names_are_shown_where_they_are_known(node: Running, clock: ManualClock) -> None:
-    await subscribed(clock)
+    organisation = await subscribed(clock)
 
     def person(username: str, first: str) -> str:
         user = User.objects.create_user(username, first_name=first, last_name="Lee" if first else "")
+        Membership.objects.create(user=user, organisation=organisation)
         return str(Person.objects.get_or_create(user=user)[0].pk)
 
     named = await off_loop(person)("ann", "Ann")
@@ -91,6 +92,9 @@ async def test_names_are_shown_where_they_are_known(node: Running, clock: Manual
     assert (await account(node, sub=nameless))["userName"] == "bob@example.org"
     info = await account(node)
     assert (info["userName"], info["legalEntity"]["name"]) == (info["userId"], "Acme Ltd")
+    assert (await account(node, tenant="globex", sub=named))["userName"] == named
+    await (await node.client("globex")).post("/clients")
+    assert (await account(node, tenant="globex", sub=named))["userName"] == named
 
 
 async def test_with_quotas_an_account_shows_the_organisations_subscription(start: Start, clock: ManualClock) -> None:

@@ -113,7 +113,7 @@ async def test_without_a_token_only_public_endpoints_answer(node: Running) -> No
         answer = await asked(client, row)
         is_refused = "properties" in answer.text and answer.json()["properties"]["errorCode"] == "UNAUTHORIZED"
         assert is_refused == ("no token" not in allowed) or row in OWN_CREDENTIALS, f"{row}: {answer.text}"
-    for path in ("/health", "/help"):
+    for path in ("/health", "/help", "http://node/docs", "http://node/openapi.json"):
         assert (await client.get(path)).status_code == 200
 
 

@@ -243,11 +243,7 @@ async def test_without_the_database_nothing_is_let_in_beyond_what_was_leased(
     await entitled("acme", rate(LIMIT))
     node = await start_node()
     assert await admitted(node, 1) == 1
-
-    def gone(*_: object) -> permits.Lease:
-        raise StorageUnavailable
-
-    monkeypatch.setattr(permits, "take_permits", gone)
+    monkeypatch.setattr(permits, "_TAKE", "SELECT pg_terminate_backend(pg_backend_pid())")
     assert await one_by_one(node, LIMIT // permits.LEASES_A_WINDOW - 1) == LIMIT // permits.LEASES_A_WINDOW - 1
     with pytest.raises(StorageUnavailable):
         await node.admit(caller(), Action.READ)
