@@ -25,7 +25,7 @@ from tenants.naming import schema_name_of
 from tenants.services.audit import PLATFORM, Doer, record
 from tenants.services.off_loop import OrmThread
 
-KEPT_SECONDS = 1.0
+KEPT_SECONDS = 0.75
 KEPT_CLIENTS = 1000
 USE_NOTED_SECONDS = 60.0
 _CLIENT_ID_BYTES = 10

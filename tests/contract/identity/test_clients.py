@@ -110,7 +110,7 @@ async def test_a_client_that_one_node_deletes_gets_no_token_from_the_others_with
     while await status(other, client) == 200:
         await asyncio.sleep(0.01)
     print(f"refused elsewhere after {time.monotonic() - began:.2f} s")
-    assert time.monotonic() - began < KEPT_SECONDS + 0.5  # the half for a busy machine
+    assert time.monotonic() - began < 1
 
 
 async def test_another_tenants_client_is_as_unknown_as_any(node: Running) -> None:
