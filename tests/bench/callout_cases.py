@@ -65,6 +65,6 @@ def _measured(case: Case, connections: int, place: Place, length: Length, pool: 
             stack.enter_context(joined_member(place, case.member))
         samples = stack.enter_context(watched(place.node_pid))
         figure = measure(case, connections, place, length, pool)
-    if case is AT_ONCE and length.requests is None:
+    if case is AT_ONCE and connections < _MANY:
         figure.ceilings = measure_ceilings(case, connections, place, length, pool)
     return figure, Memory(f"{case.name}, {connections:,} in flight", samples[0], max(samples), samples[-1])

@@ -29,7 +29,7 @@ from workflows.storage.postgres.pool import Pool, PoolSettings
 from workflows.storage.postgres.store import PostgresStorage
 from workflows.storage.postgres.tenants import SchemaDirectory
 
-BRIEFLY = Length(seconds=0.8, warm_s=0.2, ceiling_s=0.4)
+BRIEFLY = Length(seconds=0.8, warm_s=0.2, ceiling_s=0.4, requests=20)
 CONNECTIONS = 2
 
 
