@@ -114,15 +114,18 @@ def keep_bootstrap_client(bootstrap: Bootstrap) -> None:
 
     The environment of its tenant must exist when there is such a client.
     """
-    for former in ClientRow.objects.filter(is_configured=True).exclude(pk=bootstrap.client_id or ""):
+    configured = ClientRow.objects.select_for_update().filter(is_configured=True)
+    for former in configured.exclude(pk=bootstrap.client_id or ""):
         delete_client(PLATFORM, former)
     if bootstrap.client_id is None or bootstrap.client_secret is None:
         return
+    schema = schema_name_of(bootstrap.tenant_id)
+    environment = Environment.objects.select_for_update().get(schema_name=schema)  # nodes that start follow each other
     known = ClientRow.objects.select_for_update().filter(pk=bootstrap.client_id).first()
     before = None if known is None else _state(known)
-    row = known or ClientRow(id=bootstrap.client_id, is_configured=True)
-    row.environment = Environment.objects.get(schema_name=schema_name_of(bootstrap.tenant_id))
-    row.user_id, row.roles, row.is_configured = bootstrap.user_id, list(bootstrap.roles), True
+    row = known or ClientRow(id=bootstrap.client_id)
+    row.environment, row.is_configured = environment, True
+    row.user_id, row.roles = bootstrap.user_id, list(bootstrap.roles)
     same_secret = known is not None and is_secret(bootstrap.client_secret, known.secret_hash)
     if same_secret and before == _state(row):
         return
@@ -239,5 +242,6 @@ def _state(row: ClientRow) -> dict[str, object]:
         "tenant": row.environment.tenant_id,
         "userId": row.user_id,
         "roles": row.roles,
+        "configured": row.is_configured,
         "expiresAt": row.expires_at.isoformat() if row.expires_at else None,
     }

@@ -216,6 +216,14 @@ async def test_a_bootstrap_client_that_the_configuration_no_longer_names_is_gone
     assert (await none.token("another")).status_code == 401
 
 
+async def test_nodes_may_start_at_once(start: Start) -> None:
+    first = await asyncio.gather(*(start() for _ in range(4)))
+    assert [(await node.token()).status_code for node in first] == [200] * 4
+    others = await asyncio.gather(*(start(CYODA_BOOTSTRAP_CLIENT_ID="another") for _ in range(4)))
+    assert [(await node.token("another")).status_code for node in others] == [200] * 4
+    assert [one["clientId"] for one in (await first[0].admin.get("/clients")).json()] == ["another"]
+
+
 async def test_starting_again_with_the_same_bootstrap_client_changes_nothing(start: Start) -> None:
     await (await start()).stop()
     before = await row_of("boot")
