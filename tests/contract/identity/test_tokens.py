@@ -17,6 +17,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from cyoda.clock import ManualClock
+from cyoda.http.listener import HttpListener
 from cyoda.runtime import grpc_options
 from tests.contract.identity.conftest import GRANT, SECRET, Running, Start, accepted
 from tests.unit.identity.test_bearer import hs256_with_the_public_key
@@ -172,3 +173,32 @@ async def test_a_pair_that_is_invalidated_ends_calls_over_grpc_too(rpc: tuple[Ru
 async def test_many_token_requests_at_once_are_all_answered(node: Running) -> None:
     answers = await asyncio.gather(*(node.token("boot", SECRET if n % 2 else "wrong") for n in range(20)))
     assert [answer.status_code for answer in answers] == [401, 200] * 10
+
+
+async def over_wire(port: int, header: bytes) -> bytes:
+    """The status line for a request with one more header line, as it is."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /api/account HTTP/1.1\r\nHost: node\r\nConnection: close\r\n" + header + b"\r\n\r\n")
+    answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer.partition(b"\r\n")[0]
+
+
+async def test_headers_that_a_proxy_could_read_otherwise_let_nobody_in(node: Running) -> None:
+    token = (await node.token()).json()["access_token"].encode()
+    listening = await HttpListener(node.node.api, "127.0.0.1", 0).start()
+    assert await over_wire(listening.port, b"Authorization: Bearer " + token) == b"HTTP/1.1 200 OK"
+    for header in (
+        b"Authorization: Bearer\r\n " + token,
+        b"Authorization: Bearer \r\n\t" + token,
+        b"Authorization : Bearer " + token,
+        b" Authorization: Bearer " + token,
+        b"X-Name: a\rAuthorization: Bearer " + token,
+        b"X-Name: a\0\r\nAuthorization: Bearer " + token,
+        b"Authorization: Bearer " + token + b"\0",
+        b"Authorization_: Bearer " + token,
+    ):
+        status = await over_wire(listening.port, header)
+        assert status == b"" or status.split()[1] in (b"400", b"401"), f"{header[:40]!r}: {status!r}"
+    await listening.stop(1)
