@@ -1,0 +1,251 @@
+"""People in a browser: invited, signing in by password, second factor and provider, working the back office."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+
+from tests.browser.conftest import ADMIN, ADMIN_PASSWORD, PASSWORD, Site, Visit, Visits
+from tests.nodes import TENANT
+
+PAGES = ("/", "/me", "/me/password", "/me/sessions", "/me/second-factor/app/activate/")
+PAGES_FOR_ALL = (
+    "/login",
+    "/password-reset",
+    "/password-reset/sent",
+    "/sign-up",
+    "/nowhere",
+    "/setup/x",
+    "/invitations/x",
+)
+
+
+def code_of(secret: str, *, steps_ahead: int = 0) -> str:
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps_ahead))
+
+
+def operator(visit: Visits) -> Visit:
+    """Signed in on the way to the back office."""
+    browser = visit(scripts=True)
+    browser.open("/admin/")
+    assert browser.path.startswith("/login?next=")
+    browser.send(login=ADMIN, password=ADMIN_PASSWORD)
+    return browser
+
+
+def invite(office: Visit, email: str, role: str = "Developer") -> str:
+    """The link that is mailed after the operator has invited an address to the tenant's organisation."""
+    office.open("/admin/tenants/invitation/")
+    office.page.get_by_text("Invite a person").first.click()
+    office.page.locator("[name=email]").fill(email)
+    office.page.locator("[name=organisation]").select_option(label=TENANT)
+    office.page.locator("[name=role]").select_option(label=role)
+    office.page.locator("[name=reason]").fill("as the test wants it")
+    office.page.locator("form:has([name=email]) [type=submit]").click()
+    return office.site.mailbox.link(email)
+
+
+@pytest.fixture
+def member(visit: Visits) -> Visit:
+    """Somebody who was invited and has made a login, `<name of the test>@example.org`."""
+    link = invite(operator(visit), f"member-{time.time_ns()}@example.org")
+    browser = visit()
+    browser.open(link)
+    browser.send(first_name="Ann", last_name="Lee", password=PASSWORD)
+    return browser
+
+
+def email_of(browser: Visit) -> str:
+    browser.open("/me")
+    return browser.page.locator("dl dd").first.inner_text()
+
+
+def test_an_operator_signs_in_works_the_back_office_and_signs_out(visit: Visits) -> None:
+    office = operator(visit)
+    assert office.path == "/admin/"
+    office.open("/admin/tenants/organisation/")
+    assert TENANT in office.text
+    invite(office, "somebody@example.org")
+    office.open("/admin/tenants/invitation/")
+    assert "somebody@example.org" in office.text
+    office.open("/admin/tenants/auditevent/")
+    assert "invited" in office.text
+    office.open("/me")
+    office.click("Sign out")
+    assert office.path == "/login"
+    office.open("/admin/tenants/organisation/")
+    assert office.path.startswith("/login?next=")
+
+
+def test_the_invited_make_a_login_and_see_their_organisation(member: Visit) -> None:
+    assert (member.path, member.heading) == ("/", "Your organisations")
+    assert TENANT in member.text
+    assert "Developer" in member.text
+    email = email_of(member)
+    member.open("/admin/tenants/organisation/")
+    assert member.heading == "Not allowed"
+    member.open("/")
+    member.click("Sign out")
+    member.send(login=email, password="wrong")
+    assert "not correct" in member.page.get_by_role("alert").inner_text()
+    member.send(password=PASSWORD)
+    assert member.heading == "Your organisations"
+
+
+def test_a_second_factor_is_turned_on_and_asked_for(member: Visit) -> None:
+    email = email_of(member)
+    member.click("Turn on")
+    assert member.heading == "Confirm it is you"
+    member.send(password=PASSWORD)
+    secret = member.page.locator("code.secret").inner_text()
+    member.send(code=code_of(secret))
+    assert member.heading == "Recovery codes"
+    recovery_code = member.page.locator(".codes code").first.inner_text()
+
+    member.click("Sign out")
+    member.send(login=email, password=PASSWORD)
+    assert (member.heading, member.path) == ("Second factor", "/me/second-factor/authenticate/")
+    member.send(code="000000")
+    assert "Incorrect code" in member.text
+    member.send(code=code_of(secret, steps_ahead=1))  # the present one is used up
+    assert member.heading == "Your organisations"
+
+    member.click("Sign out")
+    member.send(login=email, password=PASSWORD)
+    member.send(code=recovery_code)
+    assert member.heading == "Your organisations"
+
+
+def by_provider(browser: Visit, email: str) -> None:
+    browser.open("/login")
+    browser.click("Continue with Example SSO")
+    browser.page.locator("[name=email]").fill(email)
+    browser.page.locator("[name=ok]").click()
+
+
+def test_the_invited_sign_in_with_the_provider_without_a_password(visit: Visits) -> None:
+    invite(operator(visit), "olga@example.org", "Viewer")
+    browser = visit()
+    by_provider(browser, "Olga@example.org")
+    assert browser.heading == "Your organisations"
+    assert (TENANT in browser.text, "Viewer" in browser.text) == (True, True)
+    assert email_of(browser) == "olga@example.org"
+    browser.click("Sign out")
+    by_provider(browser, "Olga@example.org")
+    assert browser.heading == "Your organisations"
+
+
+def test_a_known_address_signs_in_to_the_same_login_with_its_second_factor(member: Visit, visit: Visits) -> None:
+    email = email_of(member)
+    member.click("Turn on")
+    member.send(password=PASSWORD)
+    secret = member.page.locator("code.secret").inner_text()
+    member.send(code=code_of(secret))
+    browser = visit()
+    by_provider(browser, email)
+    assert browser.heading == "Second factor"
+    browser.send(code=code_of(secret, steps_ahead=1))
+    assert email_of(browser) == email
+
+
+def test_strangers_and_addresses_that_nobody_vouches_for_stay_out(visit: Visits, site: Site) -> None:
+    invite(operator(visit), "pending@example.org")
+    site.provider.unverified.add("pending@example.org")
+    for email in ("eve@example.org", "pending@example.org"):
+        browser = visit()
+        by_provider(browser, email)
+        assert browser.heading == "By invitation only"
+        browser.open("/me")
+        assert browser.path == "/login?next=/me"
+
+
+def test_a_provider_that_fails_is_said_to(visit: Visits, site: Site) -> None:
+    browser = visit()
+    site.provider.refuses_tokens = True
+    try:
+        by_provider(browser, "eve@example.org")
+    finally:
+        site.provider.refuses_tokens = False
+    assert browser.heading == "Sign-in failed"
+
+
+def test_a_forgotten_password_is_reset_by_mail(member: Visit, visit: Visits) -> None:
+    email = email_of(member)
+    browser = visit()
+    browser.open("/login")
+    browser.click("Forgot your password?")
+    browser.send(email=email)
+    assert browser.heading == "Check your mail"
+    browser.open(browser.site.mailbox.link(email))
+    browser.send(password1="another passphrase 8", password2="another passphrase 8")
+    assert browser.heading == "Password changed"
+    browser.click("Sign in")
+    browser.send(login=email, password="another passphrase 8")
+    assert browser.heading == "Your organisations"
+    member.open("/me")
+    assert member.path == "/login?next=/me"
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_their_window_name_their_fields_and_can_be_read(
+    visit: Visits, width: int, scheme: str, tmp_path: Path
+) -> None:
+    browser = visit(scripts=True, viewport={"width": width, "height": 700}, color_scheme=scheme)
+    for path in PAGES_FOR_ALL:
+        check(browser, path)
+    browser.open("/login")
+    browser.send(login=ADMIN, password=ADMIN_PASSWORD)
+    for path in PAGES:
+        check(browser, path)
+
+
+def check(browser: Visit, path: str) -> None:
+    browser.open(path)
+    page = browser.page
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
+    assert page.locator("h1").count() == 1, path
+    assert page.title().endswith("Cyoda"), path
+    unnamed = page.evaluate(UNNAMED)
+    assert unnamed == [], path
+    assert page.evaluate(FAINT) == [], path
+
+
+UNNAMED = """
+[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a, img')]
+  .filter(e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label') || e.hasAttribute('alt')))
+  .map(e => e.outerHTML)
+"""
+"""Fields without a label; buttons and links without a text; pictures without an alternative."""
+
+FAINT = """
+(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = colour => {
+    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  };
+  const over = ([r, g, b, a], [x, y, z]) => [r, g, b].map((c, i) => (c * a + [x, y, z][i] * (255 - a)) / 255);
+  const ground = e => {
+    const layers = [];
+    for (; e; e = e.parentElement) layers.unshift(rgba(getComputedStyle(e).backgroundColor));
+    return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
+  };
+  const light = c => c.map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+  const faint = [];
+  for (const e of document.querySelectorAll('body *')) {
+    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    const box = e.getBoundingClientRect();
+    if (!own || !box.width || box.right < 0 || ['SCRIPT', 'STYLE'].includes(e.tagName)) continue;
+    const below = ground(e), text = over(rgba(getComputedStyle(e).color), below);
+    const [a, b] = [light(text), light(below)].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) faint.push(e.outerHTML.slice(0, 120) + ' ' + ((a + .05) / (b + .05)).toFixed(2));
+  }
+  return faint;
+})()
+"""
+"""Texts whose contrast is below 4.5 to 1 (WCAG 2.2, 1.4.3)."""
