@@ -87,12 +87,28 @@ def build_node(
     Raises ConfError when the signing key is unusable.
     """
     metrics = Metrics()
-    new_id = TimeIds()
+    members = _members(conf, metrics)
+    platform = _platform(conf, storage, members, metrics, clock, quotas)
+    identity = identity or identity_service(conf, clock)
+    api = _api(conf, platform, identity, metrics, fallback, quotas)
+    return Node(
+        conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api, quotas=quotas
+    )
+
+
+def _members(conf: Conf, metrics: Metrics) -> Registry:
     members = Registry(conf.engine.member_max_in_flight)
     metrics.registry.register(MemberCollector(members.members))
     metrics.members.set_function(lambda: len(members.members()))
     metrics.in_flight.set_function(lambda: sum(member.in_flight for member in members.members()))
     metrics.waiting.set_function(lambda: members.admission.waiting)
+    return members
+
+
+def _platform(
+    conf: Conf, storage: Storage, members: Registry, metrics: Metrics, clock: Clock, quotas: NodeQuotas | None
+) -> Platform:
+    new_id = TimeIds()
     tokens = JoinTokens(
         conf.cluster.hmac_key or secrets.token_bytes(SECRET_BYTES),
         node_id=conf.cluster.node_id,
@@ -100,7 +116,7 @@ def build_node(
         clock=clock,
     )
     compute = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=_observed_by(metrics))
-    platform = Platform(
+    return Platform(
         storage=storage,
         clock=clock,
         new_id=new_id,
@@ -121,33 +137,32 @@ def build_node(
         workers=_workers(conf),
         quotas=quotas or NoQuotas(),
     )
-    identity = identity or identity_service(conf, clock)
+
+
+def _api(
+    conf: Conf, platform: Platform, identity: Identity, metrics: Metrics, fallback: AsgiApp, quotas: NodeQuotas | None
+) -> HttpApp:
     routes = [
         *data_plane_routes(platform, legacy_aliases=conf.http.legacy_aliases),
         *identity.routes,
         *help_routes(),
     ]
+    documentation = Documentation(
+        lambda: openapi_document(routes, path_types=PATH_TYPES | identity_wire.PATH_TYPES),
+        context_path=conf.http.context_path,
+        fallback=fallback,
+    )
     api = HttpApp(
         routes,
         authenticator=identity.authenticator,
         context_path=conf.http.context_path,
         observe=metrics.observe_http,
-        fallback=AtRoot(
-            lambda: api,
-            conf.http.context_path,
-            Documentation(
-                lambda: openapi_document(routes, path_types=PATH_TYPES | identity_wire.PATH_TYPES),
-                context_path=conf.http.context_path,
-                fallback=fallback,
-            ),
-        ),
+        fallback=AtRoot(lambda: api, conf.http.context_path, documentation),
         cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
         admission=quotas,
     )
-    return Node(
-        conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api, quotas=quotas
-    )
+    return api
 
 
 def _observed_by(metrics: Metrics) -> Observe:
