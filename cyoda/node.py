@@ -17,6 +17,7 @@ import structlog
 import uvloop
 from django.db import Error, connection, connections
 
+from cyoda.bearers import NodeBearers, judged_by
 from cyoda.clock import system_clock
 from cyoda.conf import Conf, unknown_names
 from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
@@ -74,7 +75,7 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
 
     try:
         async with tenants:
-            with asked_by_operators(operators):
+            with asked_by_operators(operators), judged_by(NodeBearers(identity.authenticator, own_loop)):
                 await serve(node, announce)
     finally:
         await orm.close()

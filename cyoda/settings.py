@@ -53,9 +53,11 @@ TENANT_APPS = ["workflows.apps.WorkflowsConfig"]
 INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
 TENANT_MODEL = "tenants.Environment"
 TENANT_DOMAIN_MODEL = "tenants.Domain"
+TENANT_LIMIT_SET_CALLS = True  # the search path is set once a connection, not before each query
 TENANT_SCHEMAS = "cyoda.schemas.PostgresSchemas"
 DATA_PLANE_WORKER = "cyoda.worker.worker"
 DATA_PLANE = "cyoda.data_plane.data_plane"
+BEARERS = "cyoda.bearers.bearers"
 PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.

@@ -9,5 +9,6 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("v2/", include("tenants.cloud.urls")),
     path("", include("tenants.ui.urls")),
 ]

@@ -54,6 +54,10 @@ class UnknownKid(Unauthorized):
     """A token that names no key of ours, well formed so far: another issuer may know it."""
 
 
+class IncompleteIdentity(Unauthorized):
+    """A token that is valid, and names no tenant or no user."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Verified:
     principal: Principal
@@ -139,7 +143,7 @@ class BearerAuthenticator:
 
 
 def principal_from(claims: Claims) -> Principal:
-    """Who the claims speak for. Raises Unauthorized without a tenant or a user, or for the reserved tenant."""
+    """Who the claims speak for. Raises IncompleteIdentity, and Unauthorized for the reserved tenant."""
     tenant = _name(claims.get("caas_org_id"))
     user_id = _name(claims.get("caas_user_id") or claims.get("sub"))
     if tenant == RESERVED_TENANT:
@@ -183,7 +187,7 @@ def _valid_until(claims: Claims, now: float) -> float:
 def _name(value: object) -> str:
     """A text that can be stored as an id."""
     if not isinstance(value, str) or value == "" or "\0" in value:
-        raise Unauthorized
+        raise IncompleteIdentity
     return value
 
 

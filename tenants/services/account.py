@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from cyoda.principal import Principal
-from tenants.models import Environment, Organisation, Person, Subscription, Tier
+from tenants.models import Organisation, Person, Subscription, Tier
+from tenants.services.organisations import organisation_meant
 from tenants.services.tiers import Limit, default_tier, in_force, limits_of
 
 _ALWAYS = datetime(2020, 1, 1, tzinfo=UTC)
@@ -36,7 +37,7 @@ class Subscribed:
 
 def names_of(principal: Principal) -> Names:
     """The names that the rows know; the ids stand for others, and tokens carry none."""
-    organisation = _organisation(principal.tenant)
+    organisation = organisation_meant(principal.tenant)
     if organisation is None:
         return Names(user=principal.user_id, organisation=principal.tenant)
     person = _member(organisation, principal.user_id)
@@ -51,7 +52,7 @@ def subscriptions_of(tenant: str, now: datetime) -> Sequence[Subscribed]:
 
     Raises Tier.DoesNotExist (there is no default tier).
     """
-    organisation = _organisation(tenant)
+    organisation = organisation_meant(tenant)
     if organisation is None:
         return [_by_default(default_tier(), _ALWAYS)]
     current = in_force(now).filter(organisation=organisation).first()
@@ -59,14 +60,6 @@ def subscriptions_of(tenant: str, now: datetime) -> Sequence[Subscribed]:
     found = [_subscribed(row, now) for row in former if current is None or row.pk != current.pk]
     first = _by_default(default_tier(), organisation.created_at) if current is None else _subscribed(current, now)
     return [first, *found]
-
-
-def _organisation(tenant: str) -> Organisation | None:
-    if "\0" in tenant:
-        return None
-    rows = Environment.objects.select_related("organisation").filter(tenant_id=tenant)
-    environment = rows.exclude(state=Environment.State.DELETED).first()
-    return None if environment is None else environment.organisation
 
 
 def _member(organisation: Organisation, user_id: str) -> Person | None:

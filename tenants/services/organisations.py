@@ -1,13 +1,28 @@
-"""Suspending organisations and letting them in again."""
+"""Organisations: which one a token means; suspending them and letting them in again."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db import transaction
 
-from tenants.models import Organisation
+from tenants.models import Environment, Organisation
 from tenants.services.audit import Doer, record
+
+
+def organisation_meant(tenant: str) -> Organisation | None:
+    """The organisation of a token's `caas_org_id`: its own id, or the tenant id of one of its environments."""
+    if "\0" in tenant:
+        return None
+    rows = Environment.objects.select_related("organisation").filter(tenant_id=tenant)
+    environment = rows.exclude(state=Environment.State.DELETED).first()
+    if environment is not None:
+        return environment.organisation
+    try:
+        return Organisation.objects.filter(pk=UUID(tenant)).first()
+    except ValueError:
+        return None
 
 
 def suspend_organisations(doer: Doer, organisations: Iterable[Organisation]) -> None:

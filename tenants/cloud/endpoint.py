@@ -1,0 +1,173 @@
+"""What an endpoint of the cloud API declares, and the order in which each request is judged (control plane 4.4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import structlog
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse
+
+from cyoda.errors import StorageUnavailable
+from tenants.cloud import problems
+from tenants.cloud.access import Caller, authenticated, require_version
+from tenants.cloud.problems import Problem, Type, invalid, too_many
+from tenants.cloud.scopes import has_scope
+from tenants.services import rates
+from tenants.services.audit import Doer, caller
+from tenants.services.idempotency import RequestKey
+
+MAX_BODY_BYTES = 256 * 1024
+SHORTEST_KEY, LONGEST_KEY = 16, 200
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that has passed: who asks, the values of its path and query, its decoded body.
+
+    `request` is set on endpoints that are asked with an idempotency key.
+    """
+
+    caller: Caller
+    path: Mapping[str, str]
+    query: Mapping[str, str]
+    body: Any = None
+    request: RequestKey | None = None
+
+    @property
+    def doer(self) -> Doer:
+        return caller(self.caller.principal)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, and what is shown of it as JSON; None for no body."""
+
+    status: int
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A value of the query."""
+
+    name: str
+    type: Any
+    help: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One method of one path, for callers whose token has the `scope`.
+
+    `gate` refuses before scope and body are looked at. `answers` has the type of the body by status, None for none;
+    `refusals` the problem types besides those that any endpoint has.
+    """
+
+    answer: Callable[[Call], Answer]
+    summary: str
+    scope: str
+    answers: Mapping[int, Any]
+    body: Any = None
+    has_key: bool = False
+    gate: Callable[[Caller], None] | None = None
+    query: tuple[Parameter, ...] = ()
+    refusals: tuple[Type, ...] = field(default=())
+
+
+Methods = Mapping[str, Endpoint]
+
+
+def respond(methods: Methods, route: str, request: HttpRequest, path: Mapping[str, str]) -> HttpResponse:
+    """Answer a request to a path that has these methods; whatever goes wrong is a problem document."""
+    try:
+        answer = _answer(methods, route, request, path)
+    except Problem as problem:
+        return rendered(problem, request.path)
+    except (StorageUnavailable, OperationalError, InterfaceError):
+        return rendered(Problem(problems.UPSTREAM_FAILURE, "The database does not answer."), request.path)
+    except Exception as error:  # the outermost edge: whatever happens, the client gets a ticket
+        ticket = str(uuid4())
+        log.error("internal error", ticket=ticket, path=request.path, exc_info=error)
+        return rendered(Problem(problems.INTERNAL_ERROR, f"internal error [ticket: {ticket}]"), request.path)
+    return shown(answer)
+
+
+def shown(answer: Answer) -> HttpResponse:
+    content = b"" if answer.body is None else msgspec.json.encode(answer.body)
+    return HttpResponse(content, status=answer.status, content_type="application/json")
+
+
+def rendered(problem: Problem, instance: str) -> HttpResponse:
+    content = msgspec.json.encode(problem.document(instance))
+    return HttpResponse(content, status=problem.type.status, content_type=problems.MEDIA_TYPE, headers=problem.headers)
+
+
+def _answer(methods: Methods, route: str, request: HttpRequest, path: Mapping[str, str]) -> Answer:
+    endpoint = methods.get(request.method or "")
+    require_version(request)
+    caller = authenticated(request)
+    if endpoint is None:
+        raise _no_endpoint(methods)
+    if endpoint.gate is not None:
+        endpoint.gate(caller)
+    if not has_scope(caller.scopes, endpoint.scope):
+        raise Problem(problems.FORBIDDEN, f"The token lacks the scope {endpoint.scope}.")
+    wait = rates.take(f"{caller.organisation.pk}/{caller.principal.user_id}/{request.method} {route}")
+    if wait is not None:
+        raise too_many(f"More than {rates.BURST} requests at once, and {rates.PER_SECOND:g} a second.", wait)
+    return endpoint.answer(_call(endpoint, request, caller, path))
+
+
+def _no_endpoint(methods: Methods) -> Problem:
+    if not methods:
+        return Problem(problems.NOT_FOUND, "There is no such path.")
+    return Problem(problems.METHOD_NOT_ALLOWED, headers={"Allow": ", ".join(sorted(methods))})
+
+
+def _call(endpoint: Endpoint, request: HttpRequest, caller: Caller, path: Mapping[str, str]) -> Call:
+    raw = _read(request) if endpoint.body is not None else b""
+    body = _decoded(raw, endpoint.body) if endpoint.body is not None else None
+    key = None
+    if endpoint.has_key:
+        key = RequestKey(caller.principal.user_id, _key(request), _digest(raw))
+    return Call(caller=caller, path=path, query=dict(request.GET.items()), body=body, request=key)
+
+
+def _read(request: HttpRequest) -> bytes:
+    length = request.headers.get("Content-Length", "0")
+    if not length.isdigit() or int(length) > MAX_BODY_BYTES:
+        raise _too_large()
+    body = request.read(MAX_BODY_BYTES + 1)
+    if len(body) > MAX_BODY_BYTES:
+        raise _too_large()
+    return body
+
+
+def _too_large() -> Problem:
+    return invalid(f"The body must not be larger than {MAX_BODY_BYTES} bytes.")
+
+
+def _decoded(raw: bytes, type: Any) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=type)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise invalid(f"{error}.") from None
+
+
+def _digest(raw: bytes) -> bytes:
+    return hashlib.sha256(msgspec.json.encode(msgspec.json.decode(raw), order="sorted")).digest()
+
+
+def _key(request: HttpRequest) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if not SHORTEST_KEY <= len(key) <= LONGEST_KEY or not key.isprintable():
+        raise invalid(f"Idempotency-Key must have {SHORTEST_KEY} to {LONGEST_KEY} printable characters.")
+    return key

@@ -1,0 +1,61 @@
+"""Addresses of the cloud API, below `/v2/`; `:cancel` belongs to a path's last part (contract: control plane 4.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, re_path
+from django.views.decorators.csrf import csrf_exempt
+
+from tenants.cloud import builds, environments, me, openapi
+from tenants.cloud.endpoint import Answer, Methods, respond, shown
+from tenants.cloud.shapes import MinVersion
+
+PATHS: dict[str, Methods] = {
+    "/me": me.ONE,
+    "/envs": environments.COLLECTION,
+    "/envs/{name}:cancel": environments.CANCEL,
+    "/envs/{name}": environments.ONE,
+    "/builds": builds.COLLECTION,
+    "/builds/{build_id}:cancel": builds.CANCEL,
+    "/builds/{build_id}": builds.ONE,
+}
+"""In the order in which they are tried."""
+
+
+def openapi_document(_: HttpRequest) -> HttpResponse:
+    return shown(Answer(200, _document()))
+
+
+def cli_min_version(_: HttpRequest) -> HttpResponse:
+    return shown(Answer(200, MinVersion(settings.CONF.cloud.cli_min_version)))
+
+
+@cache
+def _document() -> dict[str, Any]:
+    return openapi.document(PATHS)
+
+
+def _pattern(template: str) -> str:
+    return "^" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template.removeprefix("/")) + r"\Z"
+
+
+def _view(template: str, methods: Methods) -> Callable[..., HttpResponse]:
+    @csrf_exempt
+    def view(request: HttpRequest, **values: str) -> HttpResponse:
+        return respond(methods, template, request, values)
+
+    return view
+
+
+urlpatterns: list[URLPattern] = [
+    path(".well-known/openapi.json", openapi_document),
+    path(".well-known/cli-min-version", cli_min_version),
+    *(re_path(_pattern(template), _view(template, methods)) for template, methods in PATHS.items()),
+    re_path("", _view("unknown", {})),
+]
