@@ -54,11 +54,11 @@ def run_node(conf: Conf) -> None:
     _warn(conf)
     require_ports(conf)
     with _database(conf) as url:
-        _prepare_database(conf)
-        uvloop.run(_serve(conf, url, started))
+        setup = _prepare_database(conf)
+        uvloop.run(_serve(conf, url, setup, started))
 
 
-async def _serve(conf: Conf, url: str, started: float) -> None:
+async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> None:
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
@@ -71,6 +71,8 @@ async def _serve(conf: Conf, url: str, started: float) -> None:
         gc.collect()
         gc.freeze()  # what a node is made of stays: no collection needs to look at it again
         gc.set_threshold(_COLLECT_EVERY)
+        if setup is not None:
+            _offer_setup(conf, addresses, setup)
         log.info("node started", **_described(conf, addresses), seconds=round(time.monotonic() - started, 2))
 
     try:
@@ -111,7 +113,8 @@ def _database(conf: Conf) -> Generator[str]:
         yield postgres.url
 
 
-def _prepare_database(conf: Conf) -> None:
+def _prepare_database(conf: Conf) -> str | None:
+    """Migrated, with an operator; returns the path of a link that makes one if there is none."""
     try:
         connection.ensure_connection()
         if connection.pg_version < OLDEST_POSTGRES:
@@ -120,8 +123,7 @@ def _prepare_database(conf: Conf) -> None:
             log.info("public schema migrated")
         if conf.quotas.enabled and not is_tier(conf.quotas.default_tier):
             raise NodeError(f"CYODA_DEFAULT_TIER must name a tier: there is no {conf.quotas.default_tier!r}.")
-        if not ensure_operator(conf.platform):
-            _offer_setup(conf)
+        return None if ensure_operator(conf.platform) else setup_path()
     except Error as error:
         reason = " ".join(str(error).split())
         raise NodeError(f"The database of CYODA_DATABASE_URL cannot be used: {reason}") from None
@@ -129,12 +131,10 @@ def _prepare_database(conf: Conf) -> None:
         connections.close_all()
 
 
-def _offer_setup(conf: Conf) -> None:
+def _offer_setup(conf: Conf, addresses: Addresses, path: str) -> None:
     """On the console, and in no log: whoever has the link runs the platform."""
-    path = setup_path()
-    if path is not None:
-        base = conf.people.public_url or f"http://{reachable(conf.http.bind_address)}:{conf.http.port}"
-        sys.stderr.write(f"\n  There is no administrator yet. This link makes the first one, once:\n  {base}{path}\n\n")
+    base = conf.people.public_url or f"http://{reachable(conf.http.bind_address)}:{addresses.http}"
+    sys.stderr.write(f"\n  There is no administrator yet. This link makes the first one, once:\n  {base}{path}\n\n")
 
 
 def _warn(conf: Conf) -> None:

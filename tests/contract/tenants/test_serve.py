@@ -259,3 +259,19 @@ def test_two_nodes_hold_a_tenant_to_one_limit(serve: Serve, empty_database: str)
     let_in = answers.count(200)
     assert let_in <= 300 * minutes
     assert let_in >= 270 or minutes > 1
+
+
+def test_without_an_administrator_a_link_on_the_console_makes_one(serve: Serve, empty_database: str) -> None:
+    node = serve(CYODA_DATABASE_URL=empty_database).started()
+    (link,) = re.findall(r"http://\S+/setup/\S+", node.output)
+    with httpx.Client(follow_redirects=True) as browser:
+        page = browser.get(link)
+        (token,) = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text))
+        form = {"username": "root", "email": "root@example.org", "password": "a long passphrase 7"}
+        answer = browser.post(link, data=form | {"csrfmiddlewaretoken": token}, headers={"Referer": link})
+        assert (answer.status_code, answer.url.path) == (200, "/")
+        assert browser.get(link).status_code == 410
+    assert node.end() == 0
+    again = serve(CYODA_DATABASE_URL=empty_database).started()
+    assert "/setup/" not in again.output
+    assert again.end() == 0
