@@ -2,6 +2,7 @@
 
 from tenants.admin import (
     audit,
+    backends,
     clients,
     environments,
     keys,
@@ -16,6 +17,7 @@ from tenants.admin import (
 
 __all__ = [
     "audit",
+    "backends",
     "clients",
     "environments",
     "keys",

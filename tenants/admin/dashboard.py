@@ -21,6 +21,7 @@ from tenants.models import (
     Environment,
     Invitation,
     Organisation,
+    Orphan,
     Outbox,
     Provisioning,
     ProvisioningStep,
@@ -100,6 +101,10 @@ def _of_provisioning(now: datetime) -> Iterator[Notice]:
     if suspended := Organisation.objects.filter(state=Organisation.State.SUSPENDED).count():
         url = filtered(Organisation, state__exact="suspended")
         yield Notice(_counted(suspended, "organisation is suspended", "organisations are suspended"), url)
+
+    if orphans := Orphan.objects.count():
+        text = _counted(orphans, "thing in a back end belongs", "things in back ends belong") + " to no environment"
+        yield Notice(text, filtered(Orphan))
 
 
 def _of_access(now: datetime) -> Iterator[Notice]:

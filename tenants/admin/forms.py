@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django import forms
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -22,6 +25,14 @@ def standing_environments() -> forms.ModelChoiceField:
     """A choice among the environments that are ready."""
     ready = Environment.objects.filter(state=Environment.State.READY).select_related("organisation")
     return forms.ModelChoiceField(ready.order_by("tenant_id"), widget=UnfoldAdminSelectWidget)
+
+
+class Indented(forms.JSONField):
+    """JSON in a text area."""
+
+    def prepare_value(self, value: Any) -> Any:
+        """What was typed stays as it is; a stored value is laid out to be read."""
+        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 class GraceForm(ConfirmForm):

@@ -15,6 +15,8 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
             ("Organisations", "apartment", "tenants_organisation"),
             ("Environments", "dns", "tenants_environment"),
             ("Provisioning", "conversion_path", "tenants_provisioning"),
+            ("Back ends", "cloud", "tenants_backend"),
+            ("Orphans", "delete_sweep", "tenants_orphan"),
             ("Host names", "language", "tenants_domain"),
             ("Outbox", "outbox", "tenants_outbox"),
         ),

@@ -32,7 +32,7 @@ def _activate(doer: Doer, organisation: Organisation, _: Mapping[str, Any]) -> O
 
 def _in_production(organisation: Organisation) -> str:
     production = organisation.environments.filter(kind=Environment.Kind.PRODUCTION)  # type: ignore[attr-defined]
-    return organisation.name if production.exclude(state=Environment.State.DELETED).exists() else ""
+    return organisation.name if production.exclude(state__in=Environment.ENDED).exists() else ""
 
 
 SUSPEND = Operation(
@@ -91,7 +91,7 @@ class OrganisationAdmin(OperatorAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
         active = Subscription.objects.filter(organisation=OuterRef("pk"), status=Subscription.Status.ACTIVE)
-        standing = ~Q(environments__state=Environment.State.DELETED)
+        standing = ~Q(environments__state__in=Environment.ENDED)
         return (
             super()
             .get_queryset(request)

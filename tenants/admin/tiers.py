@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +20,7 @@ from unfold.widgets import (
 )
 
 from tenants.admin.base import OperatorAdmin
-from tenants.admin.forms import moment
+from tenants.admin.forms import Indented, moment
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
 from tenants.models import Organisation, Subscription, Tier
 from tenants.services.audit import Doer
@@ -29,12 +28,6 @@ from tenants.services.tiers import InvalidTier, TierInUse, assign_tier, cancel_s
 
 STATUS_COLOURS = {"ACTIVE": "success", "CANCELLED": "warning", "EXPIRED": "default"}
 FIELDS = ("title", "limits", "backends", "env_deploys_per_day", "env_lifetime_days", "deploys_apps")
-
-
-class Indented(forms.JSONField):
-    def prepare_value(self, value: Any) -> Any:
-        """What was typed stays as it is; a stored value is laid out to be read."""
-        return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
 
 
 class TierForm(ConfirmForm):

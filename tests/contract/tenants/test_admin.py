@@ -18,6 +18,7 @@ from django.utils import timezone
 
 import cyoda.urls  # noqa: F401 - the pages are registered with it
 from tenants.models import (
+    Backend,
     Client,
     Domain,
     Environment,
@@ -25,6 +26,7 @@ from tenants.models import (
     Membership,
     OidcProvider,
     Organisation,
+    Orphan,
     Outbox,
     Provisioning,
     SigningKey,
@@ -65,6 +67,8 @@ def another(number: int) -> None:
         invited_by="operator", expires_at=now + timedelta(days=1),
     )  # fmt: skip
     Group.objects.create(name=f"group {number}")
+    Backend.objects.create(slug=f"backend-{number}", title=f"Back end {number}", driver="local")
+    Orphan.objects.create(name=f"t_{number}", seen_at=now)
     tier = Tier.objects.create(name=f"tier-{number}", title=f"Tier {number}")
     assign_tier(PLATFORM, organisation, tier)
 
@@ -95,7 +99,7 @@ def text(browser: Browser, url: str) -> str:
 def test_only_what_operators_need_has_a_page() -> None:
     """Pages of libraries would show second factors and tokens of providers."""
     assert {model._meta.app_label for model in MODELS} == {"tenants", "auth"}
-    assert len(MODELS) == 16
+    assert len(MODELS) == 18
 
 
 def test_every_list_and_every_row_has_a_page_without_secrets(rows: Browser) -> None:

@@ -22,6 +22,7 @@ from cyoda.embedded.credentials import signing_key
 from tenants.identity.secrets import is_secret
 from tenants.models import (
     AuditEvent,
+    Backend,
     Client,
     Environment,
     Invitation,
@@ -111,7 +112,13 @@ def test_in_production_the_name_has_to_be_typed(office: Browser, order: Order) -
 
 def test_an_environment_is_ordered_and_its_secret_is_shown_once(office: Browser) -> None:
     before = set(AuditEvent.objects.values_list("pk", flat=True))
-    wanted = {"new_organisation": "Newcomer", "name": "staging", "kind": "staging", "backend": "local", "reason": REASON}
+    wanted = {
+        "new_organisation": "Newcomer",
+        "name": "staging",
+        "kind": "staging",
+        "backend": "local",
+        "reason": REASON,
+    }
     answer = office.post(url_of(Environment, "order"), wanted)
     assert "no-store" in answer.headers["Cache-Control"]
     secret = once_shown(office, answer)
@@ -265,6 +272,16 @@ def test_a_tier_is_made_changed_assigned_and_cancelled(office: Browser) -> None:
     assert "have or had" in refused(office, Tier, "delete", tier)
     done(office, Subscription, "cancel", subscription)
     assert Subscription.objects.get().status == "CANCELLED"
+
+
+def test_a_back_end_is_made_and_disabled(office: Browser) -> None:
+    wanted = {"title": "Second", "driver": "local", "parameters": "{}", "is_enabled": "on"}
+    done(office, Backend, "create", **wanted, slug="second")
+    backend = Backend.objects.get(pk="second")
+    assert "no parameter" in refused(office, Backend, "edit", backend, **wanted | {"parameters": '{"a": 1}'})
+    del wanted["is_enabled"]
+    event = done(office, Backend, "edit", backend, **wanted)
+    assert (event.before["is_enabled"], event.after["is_enabled"]) == (True, False)
 
 
 # --- people -----------------------------------------------------------------------------------------------------
