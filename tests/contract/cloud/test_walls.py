@@ -1,0 +1,66 @@
+"""The wall between organisations on each route: what another one owns is as absent as what nobody owns (section 4)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tenants.cloud.urls import PATHS
+from tests.contract.cloud.conftest import Caller, Organise, environment
+
+pytestmark = pytest.mark.django_db
+ORDER = {"env_name": "dev", "backend": "local"}
+CROSSINGS: dict[str, list[tuple[str, Any]]] = {
+    "GET /me": [("", None)],
+    "GET /envs": [("", None), ("?include_terminal=true", None)],
+    "POST /envs": [("", ORDER)],
+    "GET /envs/{name}": [("", None)],
+    "DELETE /envs/{name}": [("", None)],
+    "POST /envs/{name}:cancel": [("", None)],
+    "GET /builds": [("", None), ("?cursor={cursor}", None), ("?state=Queued&action=env&limit=1", None)],
+    "POST /builds": [("", {"action": "deploy", "repository_url": "r", "branch_name": "b"})],
+    "GET /builds/{build_id}": [("", None)],
+    "DELETE /builds/{build_id}": [("", None)],
+    "POST /builds/{build_id}:cancel": [("", None)],
+}
+FRESH = {"env_id", "build_id", "creation_date"}
+
+
+def test_every_route_is_crossed() -> None:
+    assert CROSSINGS.keys() == {f"{method} {path}" for path, methods in PATHS.items() for method in methods}
+
+
+@pytest.mark.parametrize("route", CROSSINGS)
+def test_a_stranger_gets_the_answer_of_a_world_without_the_others(organise: Organise, route: str) -> None:
+    stranger = organise("Globex")
+    owner = organise()
+    key = "a-key-that-both-chose"
+    ids = {"name": "dev", "build_id": str(uuid4()), "cursor": ""}
+    nowhere = [asked(stranger, route, ids, crossing, uuid4().hex) for crossing in CROSSINGS[route]]
+    if route == "POST /envs":
+        stranger("DELETE", "/envs/dev")
+        environment().delete()
+    owned = owner.up(key=key).json()
+    owner.up("two")
+    cursor = owner("GET", "/builds?limit=1").json()["next_cursor"]
+    ids = {"name": "dev", "build_id": owned["build_id"], "cursor": cursor}
+    here = [asked(stranger, route, ids, crossing, key) for crossing in CROSSINGS[route]]
+    assert [compared(answer) for answer in here] == [compared(answer) for answer in nowhere]
+    assert owner("GET", "/envs/dev").json() == owned, "and the owner's is as it was"
+
+
+def asked(caller: Caller, route: str, ids: dict[str, str], crossing: tuple[str, Any], key: str) -> Any:
+    method, path = route.split()
+    query, body = crossing
+    return caller(method, (path + query).format(**ids), body, key=key)
+
+
+def compared(answer: Any) -> tuple[int, Any]:
+    """An answer without what no two answers share: new ids, and the path that the caller named."""
+    document = json.loads(answer.content or "null")
+    if isinstance(document, dict):
+        document = {name: value for name, value in document.items() if name not in FRESH | {"instance"}}
+    return answer.status_code, document
