@@ -259,6 +259,16 @@ async def test_work_of_a_tenant_that_is_gone_is_forgotten_and_of_a_suspended_one
     assert await due(world) == []
 
 
+async def test_work_of_another_tenant_with_the_same_id_does_nothing(world: World) -> None:
+    job_id = await world.submit()
+    before = await world.job(job_id)
+    for kind in ("search", "timer", "expiry"):
+        await do_work(Work(tenant="globex", kind=kind, id=job_id), platform=world.platform)  # type: ignore[arg-type]
+    assert await world.job(job_id) == before
+    world.clock.advance(FOUND_AFTER)
+    assert await due(world) == [Work(tenant="acme", kind="search", id=job_id)]
+
+
 async def test_work_without_a_job_is_forgotten(world: World) -> None:
     job_id = await world.submit()
     world.storage._of("acme").jobs._jobs.clear()
