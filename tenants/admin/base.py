@@ -11,10 +11,11 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
 from django.utils.http import urlencode
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.dataclasses import UnfoldAction
-from unfold.decorators import action
+from unfold.decorators import action, display
 
 from cyoda.errors import CyodaError
 from tenants.admin.access import may_act, may_look, operator
@@ -42,13 +43,24 @@ class LookedAt:
 
 
 class LookedAtInline(LookedAt, TabularInline):
+    """Rows beneath a page's own, all read-only, each beginning with a link to its page where it has one."""
+
     extra = 0
     tab = True
-    show_change_link = True
+    hide_title = True
+    has_pages = True
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("row", *self.fields) if self.has_pages else self.fields
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """All of them, also on a page whose own row may be changed."""
-        return self.fields
+        """Also on a page whose own row may be changed."""
+        return self.get_fields(request, obj)
+
+    @display(description="name")
+    def row(self, row: Any) -> str:
+        style = "text-primary-600 dark:text-primary-500"
+        return format_html('<a class="{}" href="{}">{}</a>', style, row_url(row), row)
 
 
 class Operated(ModelAdmin):
@@ -59,7 +71,6 @@ class Operated(ModelAdmin):
     """Buttons of a row's page that only lead somewhere."""
     actions = None
     list_per_page = 50
-    list_filter_submit = False
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)

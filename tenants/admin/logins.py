@@ -9,14 +9,14 @@ from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import AbstractUser, Group, User
-from django.db.models import Model, QuerySet
+from django.contrib.auth.models import AbstractUser, Group, Permission, User
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from tenants.admin.access import may_act, may_look, operator
 from tenants.admin.base import LookedAtInline, Operated
@@ -69,7 +69,7 @@ class LoginForm(UserChangeForm):
 
 class MembershipInline(LookedAtInline):
     model = Membership
-    fields = ("organisation", "role", "created_at")
+    fields = ("role", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("organisation", "user")
@@ -183,6 +183,18 @@ class GroupAdmin(DjangoGroupAdmin, Audited):
 
     audited_as = "group"
     search_fields = ("name",)
+    filter_horizontal = ()
+
+    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **arguments: Any) -> Any:
+        """A choice of those permissions that some operation or form asks for."""
+        asked = Q(content_type__app_label="auth", codename="change_user")
+        for model, pages in self.admin_site._registry.items():
+            for operation in getattr(pages, "operations", ()):
+                codename = f"{operation.permission}_{model._meta.model_name}"
+                asked |= Q(content_type__app_label=model._meta.app_label, codename=codename)
+        arguments["queryset"] = Permission.objects.filter(asked).select_related("content_type")
+        arguments["widget"] = UnfoldAdminCheckboxSelectMultipleWidget
+        return db_field.formfield(**arguments)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_superuser  # type: ignore[union-attr]

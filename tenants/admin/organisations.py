@@ -66,7 +66,7 @@ class EnvironmentInline(LookedAtInline):
 
 class MembershipInline(LookedAtInline):
     model = Membership
-    fields = ("user", "role", "created_at")
+    fields = ("role", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return super().get_queryset(request).select_related("user", "organisation")
@@ -74,7 +74,7 @@ class MembershipInline(LookedAtInline):
 
 class SubscriptionInline(LookedAtInline):
     model = Subscription
-    fields = ("tier", "status", "period_from", "period_to")
+    fields = ("status", "period_from", "period_to")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Subscription]:
         return super().get_queryset(request).select_related("tier", "organisation")

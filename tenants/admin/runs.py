@@ -88,8 +88,7 @@ CANCEL = Operation(
 class StepInline(LookedAtInline):
     model = ProvisioningStep
     tab = False
-    show_change_link = False
-    hide_title = True
+    has_pages = False
     verbose_name_plural = "steps"
     fields = ("name", "state", "attempts", "duration", "error", "shown_log")
     readonly_fields = ("duration", "shown_log")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 from django.contrib.sessions.models import Session
 from django.core import mail
 from django.test import Client as Browser
@@ -342,3 +342,20 @@ def test_changed_rights_and_a_set_password_are_in_the_audit_log(office: Browser)
     assert (event.action, event.target_type, event.after) == ("password set", "person", None)
     user.refresh_from_db()
     assert user.check_password("another long one")
+
+
+def test_a_group_gives_the_rights_that_operations_ask_for(office: Browser) -> None:
+    page = reverse("admin:auth_group_add")
+    choices = office.get(page).content.decode()
+    assert "Can change organisation" in choices
+    assert "authenticator" not in choices
+    right = Permission.objects.get(codename="change_organisation")
+    assert office.post(page, {"name": "Suspenders", "permissions": [right.pk]}).status_code == 302
+    user = User._default_manager.create_user("sue", is_staff=True)
+    user.groups.add(Group.objects.get())
+    browser = Browser()
+    browser.force_login(user)
+    organisation = Organisation.objects.get()
+    assert browser.post(url_of(Organisation, "suspend", organisation), {"reason": "x"}).status_code == 302
+    assert AuditEvent.objects.latest("id").actor_name == "sue"
+    assert browser.get(url_of(Environment, "delete", Environment.objects.get())).status_code == 403
