@@ -13,6 +13,7 @@ from django.contrib.auth.models import AbstractUser, User
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from tenants.models import Membership, Organisation, Person, RefreshToken, Role
 from tenants.services.audit import Doer, Source, record
@@ -188,7 +189,7 @@ class PasswordEndsTokens:
         """Accepts everything."""
 
     def get_help_text(self) -> str:
-        return ""
+        return str(_("A new password signs you out everywhere else."))
 
     def password_changed(self, password: str, user: AbstractUser | None = None) -> None:
         if user is not None and user.pk is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from allauth.account.adapter import DefaultAccountAdapter
-from allauth.account.internal.userkit import get_user_by_username
+from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
@@ -60,7 +60,9 @@ class ProviderAccounts(DefaultSocialAccountAdapter):
         return people.user_of_address(email) is not None
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
-        return invitations.is_invited(_vouched(sociallogin))
+        """An address that stands unproven at another login opens none: that would be two with one address."""
+        emails = _vouched(sociallogin)
+        return invitations.is_invited(emails) and not any(filter_users_by_email(email) for email in emails)
 
     def save_user(self, request: HttpRequest, sociallogin: Any, form: Any = None) -> AbstractUser:
         """The address that is invited becomes the login's; what is open for it is accepted."""

@@ -135,6 +135,9 @@ def test_the_back_office_signs_in_on_the_same_page_and_is_for_staff(browser: Bro
     ann.is_staff = ann.is_superuser = True
     ann.save()
     assert browser.get("/admin/tenants/organisation/").status_code == 200
+    assert browser.get("/admin/password_change/")["Location"] == "/me/password"
+    assert browser.post("/admin/logout/")["Location"] == "/login"
+    assert not is_signed_in(browser)
 
 
 def test_other_sessions_are_shown_and_ended(browser: Browser, somebody: Make) -> None:
