@@ -8,16 +8,18 @@ STAMP   := $(VENV)/.installed
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up reset test lint bench settings-docs error-docs lock install
+.PHONY: help up reset test lint audit bench settings-docs error-docs permission-docs lock install
 
 help:
 	@echo "make up             start everything on this machine; Ctrl-C stops it, the data stays"
 	@echo "make reset          remove the data of make up"
 	@echo "make test           lint, then the whole test suite"
 	@echo "make lint           style, types, import rules, templates"
+	@echo "make audit          ask the vulnerability service about every package of the lock"
 	@echo "make bench          measure a clean node against this machine's ceilings"
 	@echo "make settings-docs  write docs/settings.md from the settings' table"
 	@echo "make error-docs     write docs/help/errors.md from the error classes"
+	@echo "make permission-docs  write docs/permissions.md from the permission table"
 	@echo "make lock           write requirements.txt from requirements.in"
 
 install: $(STAMP)
@@ -49,6 +51,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports --no-logo
 	@if find templates -name '*.html' 2>/dev/null | grep -q .; then $(BIN)/djlint templates --lint --check; fi
 
+# Exit 1: a package has a known weakness. Exit 2: the service cannot be asked, nothing is known.
+audit: $(STAMP)
+	@$(BIN)/python -m tests.audit
+
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
 
@@ -57,6 +63,9 @@ settings-docs: $(STAMP)
 
 error-docs: $(STAMP)
 	$(BIN)/python -m cyoda.http.error_reference > docs/help/errors.md
+
+permission-docs: $(STAMP)
+	$(BIN)/python manage.py permissions --markdown > docs/permissions.md
 
 lock: $(STAMP)
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
