@@ -129,9 +129,10 @@ def create_environment(
     return Created(order.run.environment, order)
 
 
-def environments_of(organisation: Organisation, *, with_ended: bool = False) -> QuerySet[Environment]:
-    """By name; those that have ended only when asked for."""
-    rows = Environment.objects.filter(organisation=organisation).select_related("build", "organisation")
+def environments_of(organisation: Organisation | None, *, with_ended: bool = False) -> QuerySet[Environment]:
+    """By name, of one organisation or of all; those that have ended only when asked for."""
+    rows = Environment.objects.select_related("build", "organisation")
+    rows = rows if organisation is None else rows.filter(organisation=organisation)
     return (rows if with_ended else rows.exclude(state__in=Environment.ENDED)).order_by("name", "created_at")
 
 

@@ -44,11 +44,10 @@ class Command(BaseCommand):
             raise CommandError(f"The tenant's environment is {error}.") from None
 
     def _act(self, action: str, options: dict[str, Any]) -> None:
+        terminal = cli.terminal_of(self)
         if action == "list":
-            cli.show(self.stdout.write)
-            return
-        doer, name, wait = cli.terminal(options["reason"]), options["name"], options["wait"]
+            return cli.show_tenants(terminal)
+        doer, name, wait = cli.at_terminal(options["reason"]), options["name"], options["wait"]
         if action == "create":
-            cli.create(doer, name, tenant_id=options["tenant_id"], wait=wait, say=self.stdout.write)
-        else:
-            cli.delete(doer, name, wait=wait, is_sure=options["yes"], say=self.stdout.write)
+            return cli.create_tenant(doer, name, tenant_id=options["tenant_id"], wait=wait, terminal=terminal)
+        return cli.delete_tenant(doer, name, wait=wait, is_sure=options["yes"], terminal=terminal)

@@ -1,4 +1,4 @@
-"""What `manage.py tenant` prints, while something else does the work."""
+"""What `manage.py tenant` and `manage.py env` print, while something else does the work."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 
 from cyoda.schemas import PostgresSchemas
-from tenants.models import Client, Environment, Outbox, Provisioning
+from tenants.models import AuditEvent, Client, Environment, Organisation, Outbox, Provisioning
 from tenants.provisioning.local import LocalDriver
 from tenants.provisioning.saga import Saga
 from tenants.services.outbox import drain_outbox
@@ -42,8 +42,16 @@ def worker(database: str) -> Iterator[None]:
 
 
 def tenant(*arguments: str) -> str:
+    return printed_by("tenant", *arguments)
+
+
+def env(*arguments: str) -> str:
+    return printed_by("env", *arguments)
+
+
+def printed_by(*command: str) -> str:
     printed = StringIO()
-    call_command("tenant", *arguments, stdout=printed)
+    call_command(*command, stdout=printed)
     return printed.getvalue()
 
 
@@ -90,3 +98,77 @@ def test_delete_asks_for_the_tenants_id(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(CommandError, match="Nothing is deleted"):
         tenant("delete", "Acme")
     assert Environment.objects.get().state == "ready"
+
+
+@pytest.mark.usefixtures("worker")
+def test_the_life_of_an_environment_at_the_terminal() -> None:
+    owner = Organisation.objects.create(name="Acme")
+    printed = env("create", "dev", "--organisation", "Acme", "--kind", "staging", "--wait", "--reason", "a trial")
+    assert re.search(r"\[4/4\] mark ready +done in \d+\.\d\d s", printed)
+    environment = Environment.objects.get()
+    assert (environment.organisation, environment.kind, environment.state) == (owner, "staging", "ready")
+    assert traces_of(environment) == EVERYTHING
+    client = Client.objects.get()
+    assert client.id in printed
+    assert client.roles == ["ROLE_M2M"]
+    assert AuditEvent.objects.get(action="ordered").reason == "a trial"
+    assert env("list").split("\t") == ["dev", "staging", "ready", "local", "-", "Acme\n"]
+    status = env("status", "dev", "--wait")
+    assert re.search(rf"tenant id +{environment.tenant_id}", status)
+    assert "create tables: " in env("logs", "dev")
+    with pytest.raises(CommandError, match="The environment is ready"):
+        env("cancel", "dev")
+    with pytest.raises(CommandError, match="There is an environment called dev already"):
+        env("create", "dev")
+    assert env("delete", "dev", "--yes", "--wait").endswith(f"Tenant {environment.tenant_id}: deleted.\n")
+    assert traces_of(environment) == NOTHING
+    assert env("list") == ""
+    assert "deleted" in env("list", "--ended")
+    with pytest.raises(CommandError, match="There is no environment called dev"):
+        env("delete", "dev", "--yes")
+
+
+@pytest.mark.usefixtures("db")
+def test_what_is_ordered_can_be_planned_watched_and_cancelled() -> None:
+    Organisation.objects.create(name="Acme")
+    assert "create the PostgreSQL schema t_" in env("create", "dev", "--plan")
+    assert not Environment.objects.exists()
+    assert env("backends") == "local\tlocal\t-\topen\tnothing is missing\n"
+    env("create", "dev", "--admin-client")
+    assert Provisioning.objects.get().input["client"]["roles"] == ["ROLE_ADMIN", "ROLE_M2M"]
+    env("cancel", "dev")
+    assert Provisioning.objects.get().state == "undoing"
+
+
+@pytest.mark.usefixtures("db")
+def test_an_organisation_must_be_meant_clearly() -> None:
+    with pytest.raises(CommandError, match="There is no organisation yet"):
+        env("status", "dev")
+    acme = Organisation.objects.create(name="Acme")
+    with pytest.raises(CommandError, match="There is no environment called dev"):
+        env("status", "dev")
+    Organisation.objects.create(name="Acme")
+    for given in ((), ("--organisation", "Acme")):
+        with pytest.raises(CommandError, match="There are several"):
+            env("status", "dev", *given)
+    env("create", "dev", "--organisation", str(acme.pk))
+    assert Environment.objects.get().organisation == acme
+    with pytest.raises(CommandError, match="There is no organisation Nobody"):
+        env("list", "--organisation", "Nobody")
+    with pytest.raises(CommandError, match="There is no back end called other"):
+        env("create", "two", "--organisation", str(acme.pk), "--backend", "other")
+    with pytest.raises(CommandError, match="is not an environment name"):
+        env("create", "Two", "--organisation", str(acme.pk))
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_person_who_watches_sees_a_bar() -> None:
+    class Screen(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    Organisation.objects.create(name="Acme")
+    screen = Screen()
+    call_command("env", "create", "dev", "--wait", stdout=screen)
+    assert "4/4" in screen.getvalue()
+    assert "mark ready done" in screen.getvalue()
