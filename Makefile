@@ -11,16 +11,16 @@ INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet 
 .PHONY: help up reset test lint audit bench settings-docs error-docs permission-docs lock install
 
 help:
-	@echo "make up             start everything on this machine; Ctrl-C stops it, the data stays"
-	@echo "make reset          remove the data of make up"
-	@echo "make test           lint, then the whole test suite"
-	@echo "make lint           style, types, import rules, templates"
-	@echo "make audit          ask the vulnerability service about every package of the lock"
-	@echo "make bench          measure a clean node against this machine's ceilings"
-	@echo "make settings-docs  write docs/settings.md from the settings' table"
-	@echo "make error-docs     write docs/help/errors.md from the error classes"
+	@echo "make up               start everything on this machine; Ctrl-C stops it, the data stays"
+	@echo "make reset            remove the data of make up"
+	@echo "make test             lint, then the whole test suite"
+	@echo "make lint             style, types, import rules, templates"
+	@echo "make audit            ask the vulnerability service about every package of the lock"
+	@echo "make bench            measure a clean node against this machine's ceilings"
+	@echo "make settings-docs    write docs/settings.md from the settings' table"
+	@echo "make error-docs       write docs/help/errors.md from the error classes"
 	@echo "make permission-docs  write docs/permissions.md from the permission table"
-	@echo "make lock           write requirements.txt from requirements.in"
+	@echo "make lock             write requirements.txt from requirements.in"
 
 install: $(STAMP)
 
