@@ -187,7 +187,7 @@ class GroupAdmin(DjangoGroupAdmin, Audited):
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **arguments: Any) -> Any:
         """A choice of those permissions that some operation or form asks for."""
-        asked = Q(content_type__app_label="auth", codename="change_user")
+        asked = Q(codename__in=("change_user", "change_environment"))
         for model, pages in self.admin_site._registry.items():
             for operation in getattr(pages, "operations", ()):
                 codename = f"{operation.permission}_{model._meta.model_name}"
