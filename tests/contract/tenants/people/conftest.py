@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.cache import cache
+from django.db import connections
 from django.test import Client as Browser
 
 from tenants.models import Membership, Organisation, Role
@@ -19,6 +21,7 @@ from tenants.services.audit import PLATFORM
 
 PASSWORD = "a long passphrase 7"
 
+T = TypeVar("T")
 Make = Callable[..., User]
 SEVERAL_TRANSACTIONS = pytest.mark.django_db(transaction=True)
 
@@ -72,6 +75,19 @@ def mailed_path(host: str = "http://127.0.0.1:8080") -> str:
     """The path of the link in the mail that was sent last."""
     (link,) = re.findall(rf"{re.escape(host)}(\S+)", str(mail.outbox[-1].body))
     return link
+
+
+def at_once(act: Callable[[T], str], *arguments: T) -> list[str]:
+    """What acts in threads of their own say, sorted."""
+
+    def acted(argument: T) -> str:
+        try:
+            return act(argument)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(arguments)) as threads:
+        return sorted(threads.map(acted, arguments))
 
 
 def role_of(user: User, organisation: Organisation) -> str | None:

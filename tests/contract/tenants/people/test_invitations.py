@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
 from django.core import mail
 from django.core.exceptions import ValidationError
-from django.db import connections
 from django.test import Client as Browser
 
 from cyoda.clock import system_clock
@@ -18,7 +16,15 @@ from tenants.services import invitations, people
 from tenants.services.audit import PLATFORM
 from tenants.services.invitations import AlreadyMember, InvitationUnusable, OtherAddress, Unusable
 from tenants.services.mailing import MailNotSent
-from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, mailed_path, role_of, sign_in
+from tests.contract.tenants.people.conftest import (
+    PASSWORD,
+    SEVERAL_TRANSACTIONS,
+    Make,
+    at_once,
+    mailed_path,
+    role_of,
+    sign_in,
+)
 
 
 def invited(organisation: Organisation, email: str = "ann@example.org", role: Role = Role.DEVELOPER) -> str:
@@ -128,12 +134,9 @@ def test_of_two_who_use_a_link_at_once_one_gets_in(acme: Organisation) -> None:
             invitations.accept_with_new_login(secret, password=f"{PASSWORD} {number}")
         except InvitationUnusable as refusal:
             return refusal.reason.value
-        finally:
-            connections.close_all()
         return "in"
 
-    with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(accept, range(2))) == ["in", "used"]
+    assert at_once(accept, 1, 2) == ["in", "used"]
     assert User._default_manager.count() == 1
 
 

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connections
 from django.test import Client as Browser
 from django.utils import timezone
 
 from tenants.models import AuditEvent, Environment, Membership, Organisation, Person, RefreshToken, Role
 from tenants.services import people
 from tenants.services.audit import PLATFORM, Source
-from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, is_signed_in, role_of, sign_in
+from tests.contract.tenants.people.conftest import (
+    PASSWORD,
+    SEVERAL_TRANSACTIONS,
+    Make,
+    at_once,
+    is_signed_in,
+    role_of,
+    sign_in,
+)
 
 
 def membership(user: User, organisation: Organisation) -> Membership:
@@ -83,12 +89,9 @@ def test_of_two_owners_who_leave_at_once_one_stays(somebody: Make, acme: Organis
             people.remove_member(PLATFORM, row)
         except people.LastOwner:
             return "refused"
-        finally:
-            connections.close_all()
         return "gone"
 
-    with ThreadPoolExecutor(2) as threads:
-        assert sorted(threads.map(leave, rows)) == ["gone", "refused"]
+    assert at_once(leave, *rows) == ["gone", "refused"]
 
 
 def test_a_removed_member_loses_the_tokens_of_that_organisation_only(somebody: Make, acme: Organisation) -> None:
