@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
+from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
@@ -23,17 +23,27 @@ PAGES_FOR_ALL = (
 )
 
 
+OPERATORS_SESSION: Any = {}
+
+
 def code_of(secret: str, *, steps_ahead: int = 0) -> str:
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps_ahead))
 
 
-def operator(visit: Visits) -> Visit:
+def new_operator(visit: Visits) -> Visit:
     """Signed in on the way to the back office."""
     browser = visit(scripts=True)
     browser.open("/admin/")
     assert browser.path.startswith("/login?next=")
     browser.send(login=ADMIN, password=ADMIN_PASSWORD)
     return browser
+
+
+def operator(visit: Visits) -> Visit:
+    """Signed in, by the session of the first test that asks."""
+    if not OPERATORS_SESSION:
+        OPERATORS_SESSION.update(new_operator(visit).page.context.storage_state())
+    return visit(scripts=True, storage_state=OPERATORS_SESSION)
 
 
 def invite(office: Visit, email: str, role: str = "Developer") -> str:
@@ -64,7 +74,7 @@ def email_of(browser: Visit) -> str:
 
 
 def test_an_operator_signs_in_works_the_back_office_and_signs_out(visit: Visits) -> None:
-    office = operator(visit)
+    office = new_operator(visit)
     assert office.path == "/admin/"
     office.open("/admin/tenants/organisation/")
     assert TENANT in office.text
@@ -191,9 +201,7 @@ def test_a_forgotten_password_is_reset_by_mail(member: Visit, visit: Visits) -> 
 
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_fit_their_window_name_their_fields_and_can_be_read(
-    visit: Visits, width: int, scheme: str, tmp_path: Path
-) -> None:
+def test_pages_fit_their_window_name_their_fields_and_can_be_read(visit: Visits, width: int, scheme: str) -> None:
     browser = visit(scripts=True, viewport={"width": width, "height": 700}, color_scheme=scheme)
     for path in PAGES_FOR_ALL:
         check(browser, path)
