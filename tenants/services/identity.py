@@ -52,7 +52,7 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
     if conf.iam.mode == "mock":
         return _mock_identity(conf, NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled))
     parts = _Parts(conf, clock, orm, directory)
-    return Identity(parts.authenticator, parts.routes(), parts.background())
+    return Identity(parts.authenticator, parts.routes(), parts.background(), parts.issuer)
 
 
 class _Parts:
@@ -74,7 +74,7 @@ class _Parts:
         self._freshness = Freshness(orm, rereads)
         self._clients = StoredClients(orm, clock=clock)
         self._environments = CallersEnvironments(orm, directory)
-        self._issuer = token_issuer(conf, self._ring, clock)
+        self.issuer = token_issuer(conf, self._ring, clock)
         self._threads = OrmThreads()
         self.authenticator = BearerAuthenticator(token_verifier(conf, self._ring, clock), self._foreign)
 
@@ -93,9 +93,9 @@ class _Parts:
 
     def routes(self) -> list[Route]:
         conf, orm, clock = self._conf, self._orm, self._clock
-        endpoint = TokenEndpoint(self._clients, self._issuer, StoredTrustedKeys(orm), clock)
+        endpoint = TokenEndpoint(self._clients, self.issuer, StoredTrustedKeys(orm), clock)
         accounts = NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled)
-        people = NodeSignIn(threads=self._threads, issuer=self._issuer, authenticator=self.authenticator, clock=clock)
+        people = NodeSignIn(threads=self._threads, issuer=self.issuer, authenticator=self.authenticator, clock=clock)
         return [
             *jwt_routes(endpoint, self._ring, clock),
             *KeyPairEndpoints(self._keys(), conf.iam.platform_tenant).routes(),
@@ -134,7 +134,7 @@ class _Parts:
 
 def cipher_of(conf: Conf) -> Cipher:
     """What encrypts secrets in rows; the signing key's text stands in for passphrases that are not set."""
-    return Cipher(conf.iam.encryption_keys or (conf.jwt.signing_key or "",))
+    return Cipher(conf.secrets_at_rest)
 
 
 def _mock_identity(conf: Conf, accounts: NodeAccounts) -> Identity:

@@ -76,6 +76,10 @@ def test_durations_take_units_or_bare_seconds(text: str, expected: timedelta) ->
         ("CYODA_NODE_ADDR", "localhost:8080"),
         ("CYODA_HMAC_SECRET", "ab" * 31),
         ("CYODA_JWT_BOOTSTRAP_AUDIENCE", "robot"),
+        ("CYODA_PUBLIC_URL", "https://cyoda.example.org/path"),
+        ("CYODA_PUBLIC_URL", "cyoda.example.org"),
+        ("CYODA_MAIL_URL", "mail.example.org"),
+        ("CYODA_SIGNIN_OIDC_URL", "idp.example.org"),
     ],
 )
 def test_a_value_that_is_not_allowed_stops_the_start_and_is_named(name: str, text: str) -> None:
@@ -137,6 +141,7 @@ def test_only_secrets_have_a_file_form() -> None:
         ({"CYODA_BOOTSTRAP_CLIENT_ID": "a"}, "CYODA_BOOTSTRAP_CLIENT_SECRET"),
         ({"CYODA_BOOTSTRAP_CLIENT_SECRET": "a"}, "CYODA_BOOTSTRAP_CLIENT_ID"),
         ({"CYODA_IAM_MODE": "jwt"}, "CYODA_JWT_SIGNING_KEY"),
+        ({"CYODA_SIGNIN_OIDC_URL": "https://idp.example.org"}, "CYODA_SIGNIN_OIDC_CLIENT_ID"),
         ({"CYODA_REQUIRE_JWT": "true"}, "CYODA_IAM_MODE"),
         ({"CYODA_METRICS_REQUIRE_AUTH": "true"}, "CYODA_METRICS_BEARER"),
         ({"CYODA_ENV": "production"}, "CYODA_SECRET_KEY"),
@@ -217,3 +222,18 @@ def test_secrets_show_in_no_representation() -> None:
 
 def test_the_reference_page_is_current() -> None:
     assert (ROOT / "docs" / "settings.md").read_text(encoding="utf-8") == markdown(), "run `make settings-docs`"
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, ()),
+        ({"CYODA_SECRET_KEY": "s" * 32}, ("s" * 32,)),
+        ({"CYODA_SECRET_KEY": "s" * 32, "CYODA_JWT_SIGNING_KEY": "key"}, ("key",)),
+        ({"CYODA_ENCRYPTION_KEY": "new,old", "CYODA_JWT_SIGNING_KEY": "key"}, ("new", "old")),
+    ],
+)
+def test_secrets_in_the_database_are_encrypted_under_what_lasts(
+    environ: dict[str, str], expected: tuple[str, ...]
+) -> None:
+    assert load(environ).secrets_at_rest == expected
