@@ -18,6 +18,7 @@ from cyoda.principal import Principal
 from tenants.cloud import problems
 from tenants.cloud.problems import Problem
 from tenants.cloud.scopes import scopes_of
+from tenants.identity.issue import TokenIssuer
 from tenants.identity.verify import IncompleteIdentity
 from tenants.models import Organisation, Tier
 from tenants.services.organisations import organisation_meant
@@ -27,7 +28,10 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-
 
 
 class Bearers(Protocol):
-    """The node's judgement of tokens, for Django's threads."""
+    """The node's judgement of tokens, for Django's threads; `issuer` signs new ones, except in mock mode."""
+
+    @property
+    def issuer(self) -> TokenIssuer | None: ...
 
     def verify(self, authorization: str | None) -> Principal:
         """Raises Unauthorized, IncompleteIdentity, StorageUnavailable."""
@@ -36,13 +40,17 @@ class Bearers(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A verified token with the organisation that it speaks for."""
+    """A verified token with the organisation that it speaks for; `limits` is the tier where tiers limit anybody."""
 
     principal: Principal
     organisation: Organisation
     tier: Tier
     scopes: frozenset[str]
     is_employee: bool
+
+    @property
+    def limits(self) -> Tier | None:
+        return self.tier if settings.CONF.quotas.enabled else None
 
 
 def configured_bearers() -> Bearers:
@@ -73,7 +81,7 @@ def authenticated(request: HttpRequest) -> Caller:
         raise Problem(problems.INVALID_ORG_ID, "The token's organisation is not known here.")
     if organisation.state != Organisation.State.ACTIVE:
         raise Problem(problems.FORBIDDEN, "The organisation is suspended.")
-    claims = _claims(authorization)
+    claims = claims_of(authorization)
     return Caller(
         principal=principal,
         organisation=organisation,
@@ -83,7 +91,7 @@ def authenticated(request: HttpRequest) -> Caller:
     )
 
 
-def _claims(authorization: str | None) -> Mapping[str, Any]:
+def claims_of(authorization: str | None) -> Mapping[str, Any]:
     """What the token says beyond its principal; it was verified, except in mock mode, where everything is believed."""
     try:
         return jwt.decode((authorization or "").removeprefix("Bearer "), options={"verify_signature": False})

@@ -36,7 +36,7 @@ def provision(call: Call) -> Answer:
     caller = call.caller
     try:
         created = services.create_environment(
-            call.doer, caller.organisation, wanted, tier=caller.tier, request=call.request, wake=wake
+            call.doer, caller.organisation, wanted, tier=caller.limits, request=call.request, wake=wake
         )
     except services.OrganisationSuspended:
         raise Problem(problems.FORBIDDEN, "The organisation is suspended.") from None

@@ -9,10 +9,11 @@ from tenants.cloud.shapes import Me, Quota, Window
 from tenants.services.environments import DEPLOY_WINDOW, deploys_since
 
 _WINDOW = "24h"
+_UNLIMITED = -1
 
 
 def whoami(call: Call) -> Answer:
-    caller = call.caller
+    caller, limits = call.caller, call.caller.limits
     used = len(deploys_since(caller.organisation, system_clock() - DEPLOY_WINDOW))
     return Answer(
         200,
@@ -24,7 +25,9 @@ def whoami(call: Call) -> Answer:
             scopes=sorted(caller.scopes),
             is_cyoda_employee=caller.is_employee,
             quota=Quota(
-                env_deploys=Window(window=_WINDOW, used=used, limit=caller.tier.env_deploys_per_day),
+                env_deploys=Window(
+                    window=_WINDOW, used=used, limit=_UNLIMITED if limits is None else limits.env_deploys_per_day
+                ),
                 app_deploys=Window(window=_WINDOW, used=0, limit=0),
             ),
             features={"deploy_app": False},

@@ -93,7 +93,7 @@ def create_environment(
     wake: Wake = lambda: None,
     clock: Clock = system_clock,
 ) -> Created:
-    """Order an environment, once for all equal requests. `tier` None: an operator orders, and no tier limits it.
+    """Order an environment, once for all equal requests. `tier` None: no tier limits it, as when an operator orders.
 
     Raises OrganisationSuspended, IdempotencyConflict, BackendNotEntitled, EnvironmentNameTaken, DeployQuotaExceeded,
     BackendUnavailable (full), ValidationError (a name), in this order.
@@ -105,8 +105,7 @@ def create_environment(
     if known is not None:
         return Created(known, None)
     now = clock()
-    if tier is not None:
-        _require_entitled(tier, wanted.backend)
+    _require_entitled(tier, wanted.backend)
     require_free_name(held, wanted.name)
     if tier is not None:
         _require_deploys_left(held, tier, now)
@@ -194,10 +193,11 @@ def builds_of(organisation: Organisation) -> QuerySet[Provisioning]:
     return runs.select_related("environment").order_by("-created_at", "-pk")
 
 
-def _require_entitled(tier: Tier, backend: str) -> None:
-    is_listed = ANY_BACKEND in tier.backends or backend in tier.backends
-    if not is_listed or not Backend.objects.filter(pk=backend, is_enabled=True).exists():
+def _require_entitled(tier: Tier | None, backend: str) -> None:
+    if tier is not None and backend not in tier.backends and ANY_BACKEND not in tier.backends:
         raise BackendNotEntitled(f"The tier {tier.pk} has no back end called {backend}.")
+    if not Backend.objects.filter(pk=backend, is_enabled=True).exists():
+        raise BackendNotEntitled(f"There is no back end called {backend}.")
 
 
 def _require_deploys_left(organisation: Organisation, tier: Tier, now: datetime) -> None:

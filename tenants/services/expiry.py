@@ -9,7 +9,7 @@ from cyoda.clock import Clock, system_clock
 from tenants.models import Environment, Tier
 from tenants.services.audit import PLATFORM
 from tenants.services.provisioning import EnvironmentNotReady, Wake, delete_environment
-from tenants.services.tiers import tier_of
+from tenants.services.tiers import limiting_tier
 
 
 def expiry_under(tier: Tier | None, now: datetime) -> datetime | None:
@@ -23,7 +23,7 @@ def delete_expired(*, wake: Wake = lambda: None, clock: Clock = system_clock) ->
     now, deleted = clock(), 0
     due = Environment.objects.filter(state=Environment.State.READY, expires_at__lte=now).select_related("organisation")
     for environment in due:
-        if tier_of(environment.organisation, now).env_lifetime_days is None:
+        if expiry_under(limiting_tier(environment.organisation, now), now) is None:
             Environment.objects.filter(pk=environment.pk).update(expires_at=None)
             continue
         try:

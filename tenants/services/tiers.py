@@ -173,6 +173,14 @@ def tier_of(organisation: Organisation, now: datetime) -> Tier:
     return default_tier() if subscribed is None else subscribed.tier
 
 
+def limiting_tier(organisation: Organisation, now: datetime) -> Tier | None:
+    """The tier whose limits hold for an organisation; None where the installation limits nobody.
+
+    Raises Tier.DoesNotExist (there is no default tier).
+    """
+    return tier_of(organisation, now) if settings.CONF.quotas.enabled else None
+
+
 def is_tier(name: str) -> bool:
     """Whether there is a tier of this name."""
     return Tier.objects.filter(pk=name).exists()

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tenants import cli
 from tenants.models import LOCAL, Environment
 from tenants.services.environments import (
+    BackendNotEntitled,
     EnvironmentNotCancellable,
     EnvironmentUnknown,
     OrganisationSuspended,
@@ -53,7 +54,7 @@ class Command(BaseCommand):
             raise CommandError(f"The environment is {state}.") from None
         except OrganisationSuspended:
             raise CommandError("The organisation is suspended.") from None
-        except BackendUnavailable as refusal:
+        except (BackendNotEntitled, BackendUnavailable) as refusal:
             raise CommandError(str(refusal)) from None
 
     def _act(self, action: str, options: dict[str, Any]) -> None:

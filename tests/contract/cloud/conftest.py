@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -47,7 +47,8 @@ def cloud_key() -> KeyPair:
 
 @pytest.fixture(autouse=True)
 def bearers(cloud_key: KeyPair, settings: Any) -> Iterator[None]:
-    """Tokens are judged as a node does."""
+    """Tokens are judged as a node does, and tiers limit their organisations."""
+    settings.CONF = replace(settings.CONF, quotas=replace(settings.CONF.quotas, enabled=True))
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
     conf = load({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": pem_of(cloud_key.private_key)})
     with judged_by(NodeBearers(identity_service(conf, system_clock).authenticator, OnOwnLoop())):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -198,6 +199,15 @@ def test_who_i_am(organise: Organise) -> None:
         },
         "features": {"deploy_app": False},
     }
+
+
+def test_an_installation_without_limits_limits_no_deploys(organise: Organise, settings: Any) -> None:
+    settings.CONF = replace(settings.CONF, quotas=replace(settings.CONF.quotas, enabled=False))
+    ann = organise(tier="free")
+    assert [ann.up(name).status_code for name in ("one", "two")] == [202, 202]
+    assert ann("GET", "/me").json()["quota"]["env_deploys"]["limit"] == -1
+    assert Environment.objects.filter(expires_at=None).count() == 2
+    assert slug(ann.up("three", "other")) == (403, "tier-not-entitled"), "there is no such back end"
 
 
 def test_a_back_end_that_is_full_or_closed_takes_no_more(organise: Organise) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -140,7 +142,13 @@ def test_a_step_that_never_ends_is_given_up_after_its_attempts(clock: ManualCloc
 
 
 @pytest.fixture
-def free(db: None, clock: ManualClock) -> Organisation:
+def limited(settings: Any) -> None:
+    """An installation whose tiers limit their organisations."""
+    settings.CONF = replace(settings.CONF, quotas=replace(settings.CONF.quotas, enabled=True))
+
+
+@pytest.fixture
+def free(db: None, clock: ManualClock, limited: None) -> Organisation:
     organisation = Organisation.objects.create(name="Acme")
     assign_tier(PLATFORM, organisation, Tier.objects.get(pk="free"))
     create_environment(
@@ -168,6 +176,13 @@ def test_a_tier_without_an_end_lifts_it(clock: ManualClock, free: Organisation) 
     clock.advance(timedelta(days=31))
     assert delete_expired(clock=clock) == 0
     assert environment_called(free, "dev").expires_at is None
+
+
+def test_an_installation_without_limits_lets_nothing_end(clock: ManualClock, free: Organisation, settings: Any) -> None:
+    settings.CONF = replace(settings.CONF, quotas=replace(settings.CONF.quotas, enabled=False))
+    clock.advance(timedelta(days=31))
+    assert delete_expired(clock=clock) == 0
+    assert environment_called(free, "dev").state == "ready"
 
 
 def test_keys_are_remembered_for_a_day_after_the_end(clock: ManualClock, db: None) -> None:
