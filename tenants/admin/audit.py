@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.urls import URLPattern, path
 from unfold.contrib.filters.admin import FieldTextFilter, RangeDateTimeFilter, TextFilter
 from unfold.decorators import display
+from unfold.paginator import InfinitePaginator
 
 from tenants.admin.access import may_look
 from tenants.admin.base import OperatorAdmin
@@ -76,6 +77,7 @@ class AuditEventAdmin(OperatorAdmin):
     list_filter_submit = True
     list_per_page = 100
     show_full_result_count = False
+    paginator = InfinitePaginator  # counting a long log takes longer than showing it
     list_before_template = "back_office/exports.html"
     fields = (
         ("at", "source"), ("actor_name", "actor_id"), ("action", "target"), ("organisation", "tenant_id"),

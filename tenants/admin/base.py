@@ -8,6 +8,8 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
@@ -118,6 +120,8 @@ class Operated(ModelAdmin):
     def answer(self, request: HttpRequest, operation: Operation, row: Any, *, back: str) -> HttpResponse:
         """An operation on whatever `row` is, for one who may; `back` is where Cancel leads."""
         form = operation.form(request.POST or None, row=row, expected=operation.expected(row))
+        if operation.makes_row:
+            form.initial.update({name: text for name, text in request.GET.items() if name in form.fields})
         if request.method == "POST" and form.is_valid():
             try:
                 doer = operator(request, form.cleaned_data["reason"])
@@ -167,6 +171,12 @@ def _page_of(admin: Operated, operation: Operation) -> Callable[..., HttpRespons
     page.short_description, page.url_path = operation.title, operation.name
     page.icon, page.variant, page.attrs = operation.icon, operation.variant, {}
     return page
+
+
+def counted(rows: QuerySet[Any], link: str) -> Coalesce:
+    """How many of the rows link to each row of a list, computed for those that are shown only."""
+    linked = rows.filter(**{link: OuterRef("pk")}).order_by().values(link)
+    return Coalesce(Subquery(linked.annotate(number=Count("pk")).values("number")), 0)
 
 
 def list_url(model: Any) -> str:

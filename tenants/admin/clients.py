@@ -18,7 +18,7 @@ from unfold.widgets import (
 
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
 from tenants.admin.base import OperatorAdmin
-from tenants.admin.forms import moment, standing_environments
+from tenants.admin.forms import EnvironmentField, moment
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, typed_in_production
 from tenants.models import Client
 from tenants.services.audit import Doer
@@ -29,7 +29,7 @@ LONGEST_OVERLAP_HOURS = 24 * 31
 
 
 class CreateForm(ConfirmForm):
-    environment = standing_environments()
+    environment = EnvironmentField()
     label = forms.CharField(required=False, max_length=100, widget=UnfoldAdminTextInputWidget)
     roles = forms.MultipleChoiceField(
         choices=ROLES, initial=[ROLE_M2M], widget=UnfoldAdminCheckboxSelectMultipleWidget, required=False

@@ -14,6 +14,7 @@ from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tenants.admin.base import LookedAtInline, OperatorAdmin
+from tenants.admin.forms import OrganisationField
 from tenants.admin.models import model_urls
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused, typed_in_production
 from tenants.models import (
@@ -51,14 +52,9 @@ STATE_COLOURS = {
 
 
 class OrderForm(ConfirmForm):
-    """Whose environment, and what it is called. Either an organisation is chosen or a new one is named."""
+    """Whose environment, and what it is called: of an organisation that there is, or of a new one."""
 
-    organisation = forms.ModelChoiceField(
-        Organisation.objects.all(),
-        required=False,
-        empty_label="A new one, named below",
-        widget=UnfoldAdminSelectWidget,
-    )
+    organisation = OrganisationField(required=False, help_text="Name or id of one that there is, or")
     new_organisation = forms.CharField(required=False, widget=UnfoldAdminTextInputWidget)
     name = forms.CharField(
         initial="development",
@@ -80,7 +76,7 @@ class OrderForm(ConfirmForm):
         values = super().clean() or self.cleaned_data
         owner, new = values.get("organisation"), values.get("new_organisation")
         if bool(owner) == bool(new):
-            raise ValidationError("Choose an organisation, or name a new one.")
+            raise ValidationError("Name an organisation that there is, or a new one.")
         if owner and not values.get("tenant_id"):
             raise ValidationError("A further environment needs a tenant id of its own.")
         return values

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import UUID
 
 from django import forms
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from tenants.admin.operation import ConfirmForm
 from tenants.identity.validity import MAX_GRACE_SECONDS
-from tenants.models import Environment
+from tenants.models import Environment, Organisation
+from tenants.naming import UnusableTenantId, schema_name_of
 
 MOMENT = {"type": "datetime-local", "step": "1"}
 
@@ -21,10 +23,50 @@ def moment(label: str, *, required: bool, help_text: str = "UTC") -> forms.DateT
     )
 
 
-def standing_environments() -> forms.ModelChoiceField:
-    """A choice among the environments that are ready."""
-    ready = Environment.objects.filter(state=Environment.State.READY).select_related("organisation")
-    return forms.ModelChoiceField(ready.order_by("tenant_id"), widget=UnfoldAdminSelectWidget)
+class EnvironmentField(forms.CharField):
+    """An environment that is ready, by its tenant id: a choice would be as long as the installation is large."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(widget=UnfoldAdminTextInputWidget, help_text="Tenant id", **options)
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        ready = Environment.objects.filter(state=Environment.State.READY).select_related("organisation")
+        try:
+            found = ready.filter(schema_name=schema_name_of(text)).first()
+        except UnusableTenantId:
+            found = None
+        if found is None:
+            raise forms.ValidationError("No environment that is ready has this tenant id.")
+        return found
+
+
+class OrganisationField(forms.CharField):
+    """An organisation, by its name, or by its id where several have the name."""
+
+    def __init__(self, **options: Any) -> None:
+        help_text = options.pop("help_text", "Name or id")
+        super().__init__(widget=UnfoldAdminTextInputWidget, help_text=help_text, **options)
+
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value)
+        if not text:
+            return None
+        found = list(Organisation.objects.filter(**_name_or_id(text))[:2])
+        if not found:
+            raise forms.ValidationError("There is no organisation of this name or id.")
+        if len(found) > 1:
+            raise forms.ValidationError("Several organisations have this name: give the id of one.")
+        return found[0]
+
+
+def _name_or_id(text: str) -> dict[str, Any]:
+    try:
+        return {"pk": UUID(text)}
+    except ValueError:
+        return {"name": text}
 
 
 class Indented(forms.JSONField):

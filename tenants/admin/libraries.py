@@ -7,10 +7,16 @@ from importlib import import_module
 
 from django.contrib import admin
 
-LIBRARIES = ("account", "mfa", "socialaccount", "usersessions")
+LIBRARIES = {
+    "account": "allauth.account",
+    "mfa": "allauth.mfa",
+    "socialaccount": "allauth.socialaccount",
+    "usersessions": "allauth.usersessions",
+    "oauth2_provider": "oauth2_provider",
+}
 
-for library in LIBRARIES:
-    import_module(f"allauth.{library}.admin")
+for package in LIBRARIES.values():
+    import_module(f"{package}.admin")
 for model in list(admin.site._registry):
     if model._meta.app_label in LIBRARIES:
         admin.site.unregister(model)

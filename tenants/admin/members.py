@@ -14,8 +14,9 @@ from unfold.widgets import UnfoldAdminEmailInputWidget, UnfoldAdminSelectWidget
 
 from cyoda.clock import system_clock
 from tenants.admin.base import OperatorAdmin
+from tenants.admin.forms import OrganisationField
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
-from tenants.models import Invitation, Membership, Organisation, Role
+from tenants.models import Invitation, Membership, Role
 from tenants.services import invitations, people
 from tenants.services.audit import Doer
 from tenants.services.mailing import MailNotSent
@@ -81,7 +82,7 @@ class MembershipAdmin(OperatorAdmin):
 
 
 class InviteForm(ConfirmForm):
-    organisation = forms.ModelChoiceField(Organisation.objects.all(), widget=UnfoldAdminSelectWidget)
+    organisation = OrganisationField()
     email = forms.EmailField(widget=UnfoldAdminEmailInputWidget)
     role = forms.ChoiceField(choices=Role.choices, initial=Role.DEVELOPER, widget=UnfoldAdminSelectWidget)
 

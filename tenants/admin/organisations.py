@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from tenants.admin.base import LookedAtInline, OperatorAdmin
+from tenants.admin.base import LookedAtInline, OperatorAdmin, counted
 from tenants.admin.operation import Operation, Outcome
 from tenants.models import Environment, Membership, Organisation, Subscription
 from tenants.services.audit import Doer
@@ -88,18 +88,16 @@ class OrganisationAdmin(OperatorAdmin):
     fields = ("name", "id", "state", "created_at", "updated_at")
     inlines = (EnvironmentInline, MembershipInline, SubscriptionInline)
     operations = (SUSPEND, ACTIVATE)
+    change_form_outer_before_template = "back_office/organisation_links.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organisation]:
         active = Subscription.objects.filter(organisation=OuterRef("pk"), status=Subscription.Status.ACTIVE)
-        standing = ~Q(environments__state__in=Environment.ENDED)
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(
-                tier_title=Subquery(active.values("tier__title")[:1]),
-                environment_number=Count("environments", filter=standing, distinct=True),
-                people_number=Count("memberships", distinct=True),
-            )
+        standing = Environment.objects.exclude(state__in=Environment.ENDED)
+        rows = super().get_queryset(request)
+        return rows.annotate(
+            tier_title=Subquery(active.values("tier__title")[:1]),
+            environment_number=counted(standing, "organisation"),
+            people_number=counted(Membership.objects.all(), "organisation"),
         )
 
     def audit_of(self, row: Organisation) -> dict[str, str]:

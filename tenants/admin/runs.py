@@ -7,13 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
-from tenants.admin.base import LookedAtInline, OperatorAdmin
+from tenants.admin.base import LookedAtInline, OperatorAdmin, counted
 from tenants.admin.operation import Operation, Outcome, Refused
 from tenants.models import Outbox, Provisioning, ProvisioningStep
 from tenants.services.audit import Doer
@@ -117,10 +117,10 @@ class ProvisioningAdmin(OperatorAdmin):
     operations = (RETRY, CANCEL)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provisioning]:
-        done = Q(steps__state=ProvisioningStep.State.DONE)
-        return super().get_queryset(request).annotate(
-            done_number=Count("steps", filter=done), step_number=Count("steps")
-        )  # fmt: skip
+        steps = ProvisioningStep.objects.all()
+        done = steps.filter(state=ProvisioningStep.State.DONE)
+        rows = super().get_queryset(request)
+        return rows.annotate(done_number=counted(done, "run"), step_number=counted(steps, "run"))
 
     def audit_of(self, row: Provisioning) -> dict[str, str]:
         return {"tenant_id": row.environment.tenant_id}

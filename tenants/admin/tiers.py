@@ -13,14 +13,13 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
 from tenants.admin.base import OperatorAdmin
-from tenants.admin.forms import Indented, moment
+from tenants.admin.forms import Indented, OrganisationField, moment
 from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
 from tenants.models import Organisation, Subscription, Tier
 from tenants.services.audit import Doer
@@ -59,7 +58,7 @@ class TierForm(ConfirmForm):
 
 
 class AssignForm(ConfirmForm):
-    organisation = forms.ModelChoiceField(Organisation.objects.all(), widget=UnfoldAdminSelectWidget)
+    organisation = OrganisationField()
     period_to = moment("Ends at", required=False, help_text="UTC. Empty: no end.")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 from typing import Any
@@ -131,7 +132,7 @@ def test_an_environment_is_ordered_and_its_secret_is_shown_once(office: Browser)
 def test_an_order_that_cannot_be_is_refused_with_a_sentence(office: Browser) -> None:
     owner = Organisation.objects.get()
     wanted = {"kind": "staging", "backend": "local", "name": "staging"}
-    assert "Choose an organisation" in refused(office, Environment, "order", **wanted)
+    assert "Name an organisation" in refused(office, Environment, "order", **wanted)
     assert "needs a tenant id" in refused(office, Environment, "order", **wanted, organisation=owner.pk)
     theirs = wanted | {"organisation": owner.pk, "tenant_id": "new"}
     assert "called development already" in refused(office, Environment, "order", **theirs | {"name": "development"})
@@ -163,6 +164,28 @@ def test_a_run_is_retried_and_cancelled(office: Browser) -> None:
     assert "Only the last run" in refused(office, Provisioning, "retry", finished)
 
 
+def test_a_page_leads_to_what_can_be_made_for_it(office: Browser, order: Order) -> None:
+    environment, organisation = order.run.environment, Organisation.objects.get()
+    for row, operation, field, filled in (
+        (environment, url_of(Client, "create"), "environment", environment.tenant_id),
+        (organisation, url_of(Environment, "order"), "organisation", organisation.pk.hex),
+        (organisation, url_of(Invitation, "invite"), "organisation", organisation.pk.hex),
+    ):
+        page = reverse(f"admin:tenants_{row._meta.model_name}_change", args=[row.pk])
+        [link] = re.findall(rf'href="({operation}\?[^"]+)"', office.get(page).content.decode())
+        assert office.get(html.unescape(link)).context["form"][field].value() == filled
+
+
+def test_owners_are_named_without_doubt(office: Browser) -> None:
+    Organisation.objects.create(name="Twin")
+    twin = Organisation.objects.create(name="Twin")
+    wanted = {"email": "x@example.org", "role": "ROLE_VIEWER"}
+    assert "give the id of one" in refused(office, Invitation, "invite", **wanted, organisation="Twin")
+    assert "no organisation" in refused(office, Invitation, "invite", **wanted, organisation="Nobody")
+    done(office, Invitation, "invite", **wanted, organisation=str(twin.pk))
+    assert "No environment" in refused(office, Client, "create", environment="nothing", roles=["ROLE_M2M"])
+
+
 def test_buttons_show_what_the_state_allows(office: Browser, order: Order) -> None:
     def shown(row: Any) -> str:
         return office.get(reverse(f"admin:tenants_{row._meta.model_name}_change", args=[row.pk])).content.decode()
@@ -186,7 +209,7 @@ def test_the_page_of_a_row_that_is_gone_leads_to_the_list(office: Browser) -> No
 
 def test_a_client_is_made_rotated_and_deleted(office: Browser) -> None:
     environment = Environment.objects.get()
-    wanted = {"environment": environment.pk, "roles": ["ROLE_M2M"], "label": "billing", "reason": REASON}
+    wanted = {"environment": environment.tenant_id, "roles": ["ROLE_M2M"], "label": "billing", "reason": REASON}
     first = once_shown(office, office.post(url_of(Client, "create"), wanted))
     client = Client.objects.get(label="billing")
     assert is_secret(first, client.secret_hash)
