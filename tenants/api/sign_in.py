@@ -141,7 +141,7 @@ class SignInEndpoints:
     @operation("Who is signed in", answer=Account, errors=[StorageUnavailable])
     async def me(self, request: ApiRequest) -> Response:
         principal = request.principal
-        person = await self._run(lambda: grants.person_of(principal.user_id))
+        person = await self._run(lambda: grants.person_of(principal))
         return json_response(_account(principal, person))
 
     @operation("Is this token valid?", body=Token, answer=Verdict, errors=_SLOW)
@@ -157,8 +157,8 @@ class SignInEndpoints:
     async def change_password(self, request: ApiRequest) -> Response:
         """Ends all sessions and refresh tokens of the caller."""
         body, visitor = await decoded_body(request, PasswordChange), _visitor(request)
-        user_id, old, new = request.principal.user_id, body.old_password, body.new_password
-        await self._run(lambda: sign_in.change_password(user_id, old, new, visitor))
+        principal = request.principal
+        await self._run(lambda: sign_in.change_password(principal, body.old_password, body.new_password, visitor))
         return Response(200)
 
     @operation("Ask for a link to set a new password", body=ResetRequest, answer=None, errors=_SLOW)

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 
 from cyoda.clock import Clock
 from cyoda.errors import Forbidden, Unauthorized
-from cyoda.principal import TenantId
+from cyoda.principal import Principal, TenantId
 from tenants.models import Environment, Membership, Organisation, Person, RefreshToken
 from tenants.naming import UnusableTenantId, schema_name_of
 
@@ -70,12 +70,9 @@ def revoke(token: str, *, clock: Clock) -> None:
     RefreshToken.objects.filter(pk=_digest(token), revoked_at=None).update(revoked_at=clock())
 
 
-def person_of(user_id: str) -> Person | None:
-    """The person that the user id of a token names, None for a client's."""
-    try:
-        return Person.objects.select_related("user").filter(pk=UUID(user_id)).first()
-    except ValueError:
-        return None
+def person_of(principal: Principal) -> Person | None:
+    """Who the caller is, None for clients; a tenant's own provider may name anybody, but only of that tenant."""
+    return colleagues(principal.tenant, [principal.user_id]).first()
 
 
 def colleagues(tenant: TenantId, user_ids: Iterable[str]) -> QuerySet[Person]:

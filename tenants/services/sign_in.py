@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm, UserTokenForm
@@ -15,15 +14,15 @@ from allauth.core.exceptions import RateLimited
 from allauth.mfa.base.forms import AuthenticateForm
 from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.password_validation import validate_password
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
 from cyoda.clock import Clock
 from cyoda.errors import BadRequest, Forbidden, TooManyRequests, Unauthorized
+from cyoda.principal import Principal
 from tenants.services import grants
 from tenants.services.audit import Source
 from tenants.services.grants import Grant
@@ -56,18 +55,24 @@ def sign_in(
     return grants.grant(user, environment, clock=clock)
 
 
-def change_password(user_id: str, old: str, new: str, visitor: Visitor) -> None:
+def change_password(principal: Principal, old: str, new: str, visitor: Visitor) -> None:
     """All refresh tokens and sessions of the person end.
 
-    Raises Unauthorized, TooManyRequests, BadRequest (the new one is too weak), Forbidden (the caller is no person).
+    Raises BadRequest (the old one is wrong, the new one too weak), TooManyRequests, Forbidden (for clients).
     """
-    person = grants.person_of(user_id)
+    person = grants.person_of(principal)
     if person is None:
         raise Forbidden("only people have passwords")
     with _request_of(visitor) as request:
-        user = _proven(request, person.user.get_username(), old)
+        adapter, user = get_adapter(request), person.user
+        try:
+            is_proven = "\0" not in old and adapter.reauthenticate(user, old)
+        except ValidationError:
+            raise _locked() from None
+        if not is_proven:
+            raise BadRequest("the old password is wrong")
         _set_password(user, new, "password changed")
-        get_adapter().send_notification_mail("account/email/password_changed", user)
+        adapter.send_notification_mail("account/email/password_changed", user)
 
 
 def request_reset(email: str, visitor: Visitor) -> None:
@@ -154,9 +159,11 @@ def _request_of(visitor: Visitor) -> Generator[HttpRequest]:
     request.META = {
         "REMOTE_ADDR": visitor.address,
         "HTTP_USER_AGENT": visitor.user_agent,
-        "HTTP_HOST": urlsplit(settings.PUBLIC_URL).netloc,
     }
     if visitor.forwarded_for is not None:
         request.META["HTTP_X_FORWARDED_FOR"] = visitor.forwarded_for
     with request_context(request):
-        yield request
+        try:
+            yield request
+        except PermissionDenied:
+            raise Forbidden("the address that the request comes from cannot be told") from None

@@ -160,6 +160,16 @@ async def test_after_five_failures_the_right_password_is_refused_too_on_every_no
             assert int(answer.headers["retry-after"]) == 300
 
 
+async def test_an_address_that_a_proxy_cannot_have_written_is_refused(
+    browser: httpx.AsyncClient, settings: Any
+) -> None:
+    settings.ALLAUTH_TRUSTED_PROXY_COUNT = 1
+    answer = await browser.post("/auth/login", json=LOGIN, headers={"X-Forwarded-For": "nowhere"})
+    assert problem(answer) == (403, "FORBIDDEN: the address that the request comes from cannot be told")
+    answer = await browser.post("/auth/login", json=LOGIN, headers={"X-Forwarded-For": "nowhere, 10.0.0.1"})
+    assert answer.status_code == 200
+
+
 async def test_one_address_cannot_try_many_names(browser: httpx.AsyncClient) -> None:
     statuses = [
         (await browser.post("/auth/login", json={"username": f"name-{n}", "password": "no"})).status_code
@@ -296,7 +306,8 @@ async def test_a_new_password_ends_refresh_tokens_and_is_recorded(browser: httpx
     await bearing(browser, body["token"])
     change = {"oldPassword": PASSWORD, "newPassword": "another passphrase 8"}
     wrong = change | {"oldPassword": "no"}
-    assert problem(await browser.post("/auth/change-password", json=wrong)) == BAD
+    answer = await browser.post("/auth/change-password", json=wrong)  # no 401: dashboards would refresh and repeat
+    assert problem(answer) == (400, "BAD_REQUEST: the old password is wrong")
     weak = await browser.post("/auth/change-password", json=change | {"newPassword": "short"})
     assert (weak.status_code, "12 characters" in weak.text) == (400, True)
     assert (await browser.post("/auth/change-password", json=change)).status_code == 200
@@ -349,6 +360,11 @@ async def test_who_is_signed_in(browser: httpx.AsyncClient, ann: str) -> None:
     expected = {"username": "ann", "userId": ann, "legalEntityId": "acme"}
     assert (await browser.get("/auth/me")).json() == expected
     assert (await browser.get("/api/auth/me")).json() == expected
+
+
+async def test_a_provider_of_another_tenant_learns_no_name(node: Running, ann: str) -> None:
+    answer = (await (await node.client("initech", sub=ann)).get("/auth/me")).json()
+    assert answer["username"] == ann
 
 
 async def test_a_client_is_named_by_its_id(node: Running) -> None:
