@@ -10,11 +10,13 @@ from typing import Any
 from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import AbstractUser, User
-from django.db import transaction
+from django.contrib.sessions.models import Session
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from cyoda.clock import Clock, system_clock
 from tenants.models import Membership, Organisation, Person, RefreshToken, Role
 from tenants.services.audit import Doer, Source, record
 
@@ -166,6 +168,16 @@ def end_access(user: AbstractUser) -> None:
 
 def end_tokens(user: AbstractUser) -> None:
     _end(RefreshToken.objects.filter(user=user))
+
+
+def forget_expired(*, clock: Clock = system_clock) -> None:
+    """Remove sessions, refresh tokens and counts of sign-in attempts whose time is over."""
+    now = clock()
+    Session.objects.filter(expire_date__lt=now).delete()
+    UserSession.objects.exclude(session_key__in=Session.objects.values("session_key")).delete()
+    RefreshToken.objects.filter(expires_at__lt=now).delete()
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM cyoda_cache WHERE expires < %s", [now])
 
 
 def record_own(action: str, user: AbstractUser, source: Source) -> None:

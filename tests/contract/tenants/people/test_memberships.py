@@ -6,7 +6,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -119,6 +122,26 @@ def test_a_deactivated_persons_sessions_and_tokens_end_at_once(somebody: Make, a
     people.activate_person(PLATFORM, ann)
     assert not is_signed_in(browser)  # the session does not come back with the login
     assert sign_in(browser, "ann@example.org")["Location"] == "/"
+
+
+def test_what_has_expired_is_forgotten_and_nothing_else(somebody: Make, acme: Organisation) -> None:
+    ann, browser = somebody("ann@example.org", acme), Browser()
+    sign_in(browser, "ann@example.org", "no")
+    sign_in(browser, "ann@example.org")
+    token_of(ann, acme, "here")
+
+    def rows() -> tuple[int, int, int, int]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM cyoda_cache")
+            counts = cursor.fetchone()[0]
+        return Session.objects.count(), UserSession.objects.count(), RefreshToken.objects.count(), counts
+
+    before = rows()
+    people.forget_expired()
+    assert rows() == before
+    assert all(before)
+    people.forget_expired(clock=lambda: timezone.now() + timedelta(days=15))
+    assert rows() == (0, 0, 0, 0)
 
 
 def test_nobody_deactivates_themselves(somebody: Make) -> None:
