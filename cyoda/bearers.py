@@ -1,4 +1,4 @@
-"""A node's judgement of bearer tokens, for Django's threads (tenants.cloud.access.Bearers)."""
+"""A node's judgement of bearer tokens and its signature under new ones, for Django's threads."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from cyoda.data_plane import Runs
 from cyoda.errors import StorageUnavailable
 from cyoda.http.authentication import Authenticator
 from cyoda.principal import Principal
+from tenants.identity.issue import TokenIssuer
 
 
 class Bearers(Protocol):
+    """Of tenants.cloud.access; `issuer` is of tenants.oauth.tokens."""
+
+    @property
+    def issuer(self) -> TokenIssuer | None: ...
+
     def verify(self, authorization: str | None) -> Principal: ...
 
 
@@ -23,6 +29,7 @@ class NodeBearers:
 
     authenticator: Authenticator
     runs: Runs
+    issuer: TokenIssuer | None = None
 
     def verify(self, authorization: str | None) -> Principal:
         """Raises Unauthorized, StorageUnavailable."""

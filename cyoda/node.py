@@ -77,7 +77,8 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
 
     try:
         async with tenants:
-            with asked_by_operators(operators), judged_by(NodeBearers(identity.authenticator, own_loop)):
+            bearers = NodeBearers(identity.authenticator, own_loop, identity.issuer)
+            with asked_by_operators(operators), judged_by(bearers):
                 await serve(node, announce)
     finally:
         await orm.close()

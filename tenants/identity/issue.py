@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +11,9 @@ import jwt
 from cyoda.clock import Clock
 from cyoda.principal import TenantId
 from tenants.identity.clients import Client
-from tenants.identity.keys import Audience, KeyRing
+from tenants.identity.keys import Audience, KeyRing, jwks
+
+UNLIMITED = "unlimited"
 
 
 class NoSigningKey(Exception):
@@ -39,6 +41,7 @@ class TokenIssuer:
                 "caas_user_id": client.user_id,
                 "caas_org_id": client.tenant,
                 "scopes": list(client.roles),
+                "caas_tier": UNLIMITED,
             },
             "client",
         )
@@ -48,10 +51,29 @@ class TokenIssuer:
         claims = self._user_claims(subject, client.tenant, user_roles)
         return self._signed(claims | {"act": {"sub": client.id}}, "client")
 
-    def for_person(self, user_id: str, tenant: TenantId, roles: Sequence[str], name: str | None = None) -> str:
-        """A token of somebody who signed in here; the pair for people signs it, without one that for clients."""
-        claims = self._user_claims(user_id, tenant, list(roles))
+    def for_person(
+        self,
+        user_id: str,
+        tenant: TenantId,
+        roles: Sequence[str],
+        name: str | None = None,
+        *,
+        more: Mapping[str, Any] | None = None,
+    ) -> str:
+        """A token of somebody who signed in here; the pair for people signs it, without one that for clients.
+
+        `more` are claims beside the usual ones.
+        """
+        claims = self._user_claims(user_id, tenant, list(roles)) | dict(more or {})
         return self._signed(claims if name is None else claims | {"name": name}, "human", "client")
+
+    def id_token(self, claims: Mapping[str, Any]) -> str:
+        """Tells a client who signed in (OpenID Connect); no API accepts it, for it names no tenant."""
+        return self._signed(dict(claims), "human", "client")
+
+    def public_keys(self) -> bytes:
+        """The JWKS document by which its tokens are verified."""
+        return jwks(self._ring.published(self._clock()))
 
     def _user_claims(self, user_id: str, tenant: TenantId, roles: Any) -> dict[str, Any]:
         return {
@@ -60,6 +82,7 @@ class TokenIssuer:
             "caas_user_id": user_id,
             "caas_org_id": tenant,
             "user_roles": roles,
+            "caas_tier": UNLIMITED,
         }
 
     def _signed(self, claims: dict[str, Any], *audiences: Audience) -> str:
@@ -70,7 +93,6 @@ class TokenIssuer:
             raise NoSigningKey
         issued_at = int(now.timestamp())
         claims |= {
-            "caas_tier": "unlimited",
             "iat": issued_at,
             "exp": issued_at + self.expiry_seconds,
             "jti": str(self._new_id()),

@@ -29,12 +29,14 @@ MOCK_USER = "mock-user-001"
 class Identity:
     """What the edges need: who calls, and the routes that hand out tokens and keys.
 
-    `background` is entered while the node runs: it keeps keys and providers as the rows have them.
+    `issuer` signs tokens of people; there is none in mock mode. `background` is entered while the node runs: it keeps
+    keys and providers as the rows have them.
     """
 
     authenticator: Authenticator
     routes: Sequence[Route]
     background: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
+    issuer: TokenIssuer | None = None
 
 
 def identity_service(conf: Conf, clock: Clock) -> Identity:
@@ -46,9 +48,10 @@ def identity_service(conf: Conf, clock: Clock) -> Identity:
         return Identity(mock_authenticator(conf), mock_routes())
     ring = KeyRing([bootstrap_key_pair(conf, clock)])
     clients = BootstrapClients(bootstrap_client(conf.bootstrap))
-    endpoint = TokenEndpoint(clients, token_issuer(conf, ring, clock), NoTrustedKeys(), clock)
+    issuer = token_issuer(conf, ring, clock)
+    endpoint = TokenEndpoint(clients, issuer, NoTrustedKeys(), clock)
     routes = jwt_routes(endpoint, ring, clock)
-    return Identity(BearerAuthenticator(token_verifier(conf, ring, clock)), routes)
+    return Identity(BearerAuthenticator(token_verifier(conf, ring, clock)), routes, issuer=issuer)
 
 
 def token_issuer(conf: Conf, ring: KeyRing, clock: Clock) -> TokenIssuer:

@@ -4,6 +4,7 @@ from tenants.models.audit import AuditEvent
 from tenants.models.backend import Backend
 from tenants.models.client import Client
 from tenants.models.cloud import IdempotencyKey, Orphan, RateBucket
+from tenants.models.consent import Consent
 from tenants.models.environment import LOCAL, Domain, Environment
 from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
@@ -20,6 +21,7 @@ __all__ = [
     "AuditEvent",
     "Backend",
     "Client",
+    "Consent",
     "Domain",
     "Environment",
     "Epoch",

@@ -51,7 +51,8 @@ def bearers(cloud_key: KeyPair, settings: Any) -> Iterator[None]:
     settings.CONF = replace(settings.CONF, quotas=replace(settings.CONF.quotas, enabled=True))
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]  # looks at every asset
     conf = load({"CYODA_IAM_MODE": "jwt", "CYODA_JWT_SIGNING_KEY": pem_of(cloud_key.private_key)})
-    with judged_by(NodeBearers(identity_service(conf, system_clock).authenticator, OnOwnLoop())):
+    identity = identity_service(conf, system_clock)
+    with judged_by(NodeBearers(identity.authenticator, OnOwnLoop(), identity.issuer)):
         yield
 
 
