@@ -82,7 +82,8 @@ class Operated(ModelAdmin):
         self.actions_detail = [operation.attribute for operation in self.operations if not operation.makes_row]
         self.actions_detail += self.links
 
-    def may(self, request: HttpRequest, operation: Operation) -> bool:
+    def may(self, request: HttpRequest, operation: Operation, row: Any = None) -> bool:
+        """Whether the operator may do it at all, or on one row."""
         opts = self.model._meta
         return may_act(request.user, f"{opts.app_label}.{operation.permission}_{opts.model_name}")
 
@@ -94,7 +95,7 @@ class Operated(ModelAdmin):
         row = self.get_object(request, unquote(str(object_id)))
         if row is None:
             return []
-        hidden = {one.name for one in self.operations if not (self.may(request, one) and one.is_possible(row))}
+        hidden = {one.name for one in self.operations if not (self.may(request, one, row) and one.is_possible(row))}
         return [one for one in super().get_actions_detail(request, object_id) if one.path not in hidden]
 
     def audit_of(self, row: Any) -> dict[str, str]:
@@ -110,9 +111,9 @@ class Operated(ModelAdmin):
 
     def confirm(self, operation: Operation, request: HttpRequest, object_id: str | None = None) -> HttpResponse:
         """The page of an operation: what it will do, and, once confirmed, what it has done."""
-        if not self.may(request, operation):
-            raise PermissionDenied
         row = None if object_id is None else self.get_object(request, unquote(object_id))
+        if not self.may(request, operation, row):
+            raise PermissionDenied
         if object_id is not None and row is None:
             return self.gone(request, object_id)
         return self.answer(request, operation, row, back=row_url(row) or list_url(self.model))

@@ -39,6 +39,11 @@ def _activate(doer: Doer, user: User, _: Mapping[str, Any]) -> Outcome:
     return Outcome(message=f"{user} can sign in again.", goto=user)
 
 
+def _remove_second_factor(doer: Doer, user: User, _: Mapping[str, Any]) -> Outcome:
+    people.remove_second_factor(doer, user)
+    return Outcome(message=f"{user} signs in with the password alone.", goto=user)
+
+
 DEACTIVATE = Operation(
     name="deactivate",
     title="Deactivate",
@@ -58,6 +63,20 @@ ACTIVATE = Operation(
     explain=lambda user: (f"{user} can sign in again.",),
     perform=_activate,
     is_possible=lambda user: not user.is_active,
+)
+
+
+REMOVE_SECOND_FACTOR = Operation(
+    name="remove-second-factor",
+    title="Remove second factor",
+    icon="phonelink_erase",
+    variant=ActionVariant.DANGER,
+    explain=lambda user: (
+        f"{user} signs in with the password alone until a second factor is set up again.",
+        "All sessions and refresh tokens end at once. Make sure that it is the person who asks.",
+    ),
+    perform=_remove_second_factor,
+    is_possible=people.has_second_factor,
 )
 
 
@@ -136,7 +155,7 @@ class UserAdmin(DjangoUserAdmin, Audited):
     )
     readonly_fields = ("person_id", "email", "is_active", "last_login", "date_joined")
     inlines = (MembershipInline,)
-    operations = (DEACTIVATE, ACTIVATE)
+    operations = (DEACTIVATE, ACTIVATE, REMOVE_SECOND_FACTOR)
     links = ("set_password", "history_of_row")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -146,6 +165,9 @@ class UserAdmin(DjangoUserAdmin, Audited):
         """Only superusers change superusers: else a password would be a way to become one."""
         above = obj is not None and getattr(obj, "is_superuser", False) and not request.user.is_superuser  # type: ignore[union-attr]
         return may_act(request.user, "auth.change_user") and not above
+
+    def may(self, request: HttpRequest, operation: Operation, row: Any = None) -> bool:
+        return super().may(request, operation, row) and (row is None or self.has_change_permission(request, row))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
         rights = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups")  # type: ignore[union-attr]

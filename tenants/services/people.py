@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib.auth.models import AbstractUser, User
 from django.contrib.sessions.models import Session
@@ -144,6 +145,19 @@ def deactivate_person(doer: Doer, user: AbstractUser) -> None:
 def activate_person(doer: Doer, user: AbstractUser) -> None:
     """Let a deactivated login sign in again."""
     _set_active(doer, user, True)
+
+
+def has_second_factor(user: AbstractUser) -> bool:
+    return Authenticator.objects.filter(user=user).exists()
+
+
+@transaction.atomic
+def remove_second_factor(doer: Doer, user: AbstractUser) -> None:
+    """For one who has lost app and recovery codes: the password is enough again; everything that is open ends."""
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if removed:
+        end_access(user)
+        _record_person(doer, "second factor removed", user)
 
 
 def _set_active(doer: Doer, user: AbstractUser, is_active: bool) -> None:

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Group, Permission, User
@@ -31,6 +32,7 @@ from tenants.models import (
     OidcProvider,
     Organisation,
     Provisioning,
+    RefreshToken,
     SigningKey,
     Subscription,
     Tier,
@@ -336,6 +338,32 @@ def test_a_login_is_deactivated_and_activated(office: Browser) -> None:
     done(office, User, "activate", user)
     assert User.objects.get(username="ann").is_active
     assert "yourself" in refused(office, User, "deactivate", User.objects.get(username="operator"))
+
+
+def test_a_lost_second_factor_is_removed_and_what_it_opened_ends(office: Browser) -> None:
+    user = User._default_manager.create_user("ann", password="a long password")
+    Authenticator.objects.create(user=user, type=Authenticator.Type.TOTP, data={"secret": "x"})
+    Authenticator.objects.create(user=user, type=Authenticator.Type.RECOVERY_CODES, data={})
+    ends = timezone.now() + timedelta(days=1)
+    RefreshToken.objects.create(digest=b"d", user=user, environment=Environment.objects.get(), expires_at=ends)
+    event = done(office, User, "remove-second-factor", user)
+    assert event.action == "second factor removed"
+    assert not Authenticator.objects.exists()
+    assert RefreshToken.objects.get().revoked_at is not None
+
+
+@pytest.mark.parametrize("name", ["deactivate", "activate", "remove-second-factor"])
+def test_nobody_but_superusers_operates_on_a_superuser(office: Browser, name: str) -> None:
+    staff = User._default_manager.create_user("staff", password="a long password", is_staff=True)
+    staff.user_permissions.add(Permission.objects.get(codename="change_user"))
+    browser = Browser()
+    browser.force_login(staff)
+    chief, plain = User.objects.get(username="operator"), User._default_manager.create_user("plain")
+    assert browser.get(url_of(User, name, plain)).status_code == 200
+    for answer in (browser.get(url_of(User, name, chief)), browser.post(url_of(User, name, chief), {"reason": "x"})):
+        assert answer.status_code == 403
+    chief.refresh_from_db()
+    assert chief.is_active
 
 
 def test_memberships_change_and_end_but_not_the_last_owners(office: Browser) -> None:
