@@ -199,6 +199,8 @@ def environments_called(text: str) -> Sequence[Environment]:
 def _placed(tenant_id: str, *, owner: Organisation | None, organisation: str) -> Environment:
     """The row of a tenant id: a new one, or that of an environment that is gone."""
     schema = schema_name_of(tenant_id)
+    if owner is not None:  # orders of one organisation at the same moment are judged one after another
+        Organisation.objects.select_for_update().get(pk=owner.pk)
     known = Environment.objects.select_for_update().filter(schema_name=schema).first()
     if known is None:
         owner = owner or Organisation.objects.create(name=organisation)
