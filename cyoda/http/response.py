@@ -12,6 +12,8 @@ Header = tuple[bytes, bytes]
 
 JSON = b"application/json"
 NDJSON = b"application/x-ndjson"
+NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
+"""Goes with every answer that holds a token or a secret."""
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -53,8 +55,8 @@ class StreamResponse(Response):
         await send({"type": "http.response.body", "body": b""})
 
 
-def json_response(value: object, status: int = 200) -> Response:
-    return Response(status, jsonio.dumps(value), JSON)
+def json_response(value: object, status: int = 200, headers: Sequence[Header] = ()) -> Response:
+    return Response(status, jsonio.dumps(value), JSON, headers)
 
 
 def json_bytes(body: bytes) -> Response:

@@ -21,7 +21,7 @@ from cyoda.errors import (
 )
 from cyoda.http.operation import operation, operation_of, query
 from cyoda.http.request import ApiRequest
-from cyoda.http.response import Response, json_response
+from cyoda.http.response import NO_STORE, Response, json_response
 from cyoda.http.router import Route
 from cyoda.permissions import Action, require
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
@@ -174,11 +174,10 @@ def _overlap(request: ApiRequest) -> timedelta:
 
 
 def _shown(issued: Issued) -> Response:
-    return json_response(
-        Credentials(
-            client_id=issued.client_id,
-            client_secret=issued.secret,
-            client_secret_expires_at=int(issued.expires_at.timestamp()) if issued.expires_at else 0,
-            roles=issued.roles,
-        )
+    credentials = Credentials(
+        client_id=issued.client_id,
+        client_secret=issued.secret,
+        client_secret_expires_at=int(issued.expires_at.timestamp()) if issued.expires_at else 0,
+        roles=issued.roles,
     )
+    return json_response(credentials, headers=NO_STORE)

@@ -22,7 +22,7 @@ from cyoda.http.app import AsgiApp
 from cyoda.http.authentication import Authenticator
 from cyoda.http.operation import operation, operation_of
 from cyoda.http.request import ApiRequest, Receive, Scope, Send
-from cyoda.http.response import Response, json_response
+from cyoda.http.response import NO_STORE, Response, json_response
 from cyoda.http.router import Route
 from cyoda.permissions import permitted
 from cyoda.principal import Principal
@@ -238,9 +238,7 @@ class SignInEndpoints:
             user_id=grant.person_id,
             legal_entity_id=grant.tenant,
         )
-        response = json_response(session)
-        response.headers = ((b"cache-control", b"no-store"),)
-        return response
+        return json_response(session, headers=NO_STORE)
 
 
 class AtRoot:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from cyoda.clock import Clock
 from cyoda.errors import BodyTooLarge
 from cyoda.http.request import ApiRequest
-from cyoda.http.response import JSON, Header, Response, json_response
+from cyoda.http.response import JSON, NO_STORE, Response, json_response
 from cyoda.jsonio import dumps
 from tenants.identity.clients import Client, ClientRegistry
 from tenants.identity.exchange import GRANT as TOKEN_EXCHANGE
@@ -21,7 +21,6 @@ from tenants.identity.secrets import SecretProof
 from tenants.identity.trusted import TrustedKeys
 
 BODY_LIMIT_BYTES = 1024 * 1024
-_NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
 _BROKEN_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
 
 
@@ -58,7 +57,7 @@ class TokenEndpoint:
         except NoSigningKey:
             return _error(500, "server_error")
         self._clients.used(client)
-        return Response(200, dumps(answer), JSON, _NO_STORE)
+        return Response(200, dumps(answer), JSON, NO_STORE)
 
     async def _client(self, authorization: str | None) -> Client | None:
         for client_id, secret in _credentials(authorization):
@@ -100,6 +99,4 @@ async def _parameters(request: ApiRequest) -> dict[str, str]:
 
 
 def _error(status: int, code: str, description: str | None = None) -> Response:
-    response = json_response({"error": code, "error_description": description or code}, status)
-    response.headers = _NO_STORE
-    return response
+    return json_response({"error": code, "error_description": description or code}, status, NO_STORE)

@@ -103,3 +103,11 @@ async def test_what_a_caller_sends_comes_back_in_no_header(raw: Any) -> None:
             answer = await raw(name + b": " + given)
             head = answer.split(b"\r\n\r\n", 1)[0].lower()
             assert b"set-cookie" not in head, (name, given)
+
+
+async def test_answers_with_a_token_or_a_secret_are_kept_by_nobody(node: Running) -> None:
+    made = await node.admin.post("/clients")
+    rotated = await node.admin.put(f"/clients/{made.json()['client_id']}/secret")
+    for answer in (await node.token(), await node.token("boot", "wrong"), made, rotated):
+        assert answer.headers["cache-control"] == "no-store"
+        assert answer.headers["x-content-type-options"] == "nosniff"

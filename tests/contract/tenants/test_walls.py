@@ -35,6 +35,7 @@ ROOT = Path(__file__).parents[3]
 
 OWNED = {
     "Client": "environment",
+    "Consent": "organisation",
     "Domain": "tenant",
     "Environment": "organisation",
     "IdempotencyKey": "environment",
