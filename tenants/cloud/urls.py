@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from tenants.cloud import builds, environments, me, openapi
 from tenants.cloud.endpoint import Answer, Methods, respond, shown
@@ -28,10 +29,12 @@ PATHS: dict[str, Methods] = {
 """In the order in which they are tried."""
 
 
+@require_safe
 def openapi_document(_: HttpRequest) -> HttpResponse:
     return shown(Answer(200, _document()))
 
 
+@require_safe
 def cli_min_version(_: HttpRequest) -> HttpResponse:
     return shown(Answer(200, MinVersion(settings.CONF.cloud.cli_min_version)))
 

@@ -55,17 +55,21 @@ def _orphans(schemas: Schemas, clock: Clock) -> tuple[str, ...]:
 
 
 def _removed(schemas: Schemas, clock: Clock) -> tuple[str, ...]:
-    due = list(Orphan.objects.filter(seen_at__lte=clock() - _grace()).values_list("pk", flat=True))
-    removed: list[str] = []
-    for name in due:
-        if _standing({name}):
-            continue
-        schemas.drop(name)
-        Orphan.objects.filter(pk=name).delete()
-        record(PLATFORM, "orphan removed", ("schema", name), clock=clock)
-        log.warning("a schema that belonged to no environment was removed", schema=name)
-        removed.append(name)
-    return tuple(removed)
+    due = Orphan.objects.filter(seen_at__lte=clock() - _grace()).values_list("pk", flat=True)
+    return tuple(name for name in list(due) if _is_removed(schemas, name, clock))
+
+
+@transaction.atomic
+def _is_removed(schemas: Schemas, name: str, clock: Clock) -> bool:
+    """Meanwhile the schema's environment, if it has one, is held: nobody makes it again."""
+    held = Environment.objects.select_for_update().filter(schema_name=name)
+    if any(environment.state not in Environment.ENDED for environment in held):
+        return False
+    schemas.drop(name)
+    Orphan.objects.filter(pk=name).delete()
+    record(PLATFORM, "orphan removed", ("schema", name), clock=clock)
+    log.warning("a schema that belonged to no environment was removed", schema=name)
+    return True
 
 
 def _standing(names: set[str]) -> set[str]:
