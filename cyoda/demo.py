@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from cyoda.addresses import reachable
 from cyoda.conf import Conf
 from cyoda.embedded.processes import launched, stop
 
@@ -23,11 +24,6 @@ Say = Callable[[str], None]
 
 class DemoError(Exception):
     """The story cannot be told; the text is a sentence for the person at the terminal."""
-
-
-def reachable(address: str) -> str:
-    """An address that a client on this machine can use for a listener's."""
-    return "127.0.0.1" if address in {"0.0.0.0", "::", ""} else address  # noqa: S104 - compared, not bound
 
 
 def api_url(conf: Conf) -> str:

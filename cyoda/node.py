@@ -17,12 +17,12 @@ import structlog
 import uvloop
 from django.db import Error, connection, connections
 
+from cyoda.addresses import public_url
 from cyoda.bearers import NodeBearers, judged_by
 from cyoda.clock import system_clock
 from cyoda.conf import Conf, unknown_names
 from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.databases import use_database
-from cyoda.demo import reachable
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
 from cyoda.operators import ensure_operator, setup_path
@@ -134,7 +134,7 @@ def _prepare_database(conf: Conf) -> str | None:
 
 def _offer_setup(conf: Conf, addresses: Addresses, path: str) -> None:
     """On the console, and in no log: whoever has the link runs the platform."""
-    base = conf.people.public_url or f"http://{reachable(conf.http.bind_address)}:{addresses.http}"
+    base = public_url(conf, addresses.http)
     sys.stderr.write(f"\n  There is no administrator yet. This link makes the first one, once:\n  {base}{path}\n\n")
 
 

@@ -17,8 +17,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cyoda.addresses import reachable
 from cyoda.conf import Conf, load
-from cyoda.demo import member_command, member_environment, reachable
+from cyoda.demo import member_command, member_environment
 from cyoda.embedded.credentials import environment
 from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
 from cyoda.embedded.launch import die_with_parent
