@@ -4,9 +4,9 @@ import os
 import secrets
 from pathlib import Path
 
+from cyoda.addresses import public_url
 from cyoda.conf import load
 from cyoda.databases import django_database
-from cyoda.demo import reachable
 from cyoda.embedded.home import Home
 from cyoda.mail import django_mail
 
@@ -45,6 +45,7 @@ SHARED_APPS = [
     "allauth.mfa",
     "allauth.socialaccount",
     "allauth.usersessions",
+    "oauth2_provider",
     "cyoda",
 ]
 if CONF.people.oidc_url is not None:  # it brings an HTTP client along, which other nodes need not hold
@@ -156,7 +157,30 @@ SOCIALACCOUNT_PROVIDERS = {
     }
 }
 
-PUBLIC_URL = CONF.people.public_url or f"http://{reachable(CONF.http.bind_address)}:{CONF.http.port}"
+PUBLIC_URL = public_url(CONF)
+
+# Command lines sign in through django-oauth-toolkit (contract: control plane 4.7); what tokens are is ours.
+OAUTH2_PROVIDER = {
+    "OAUTH2_VALIDATOR_CLASS": "tenants.oauth.validator.Validator",
+    "ACCESS_TOKEN_GENERATOR": "tenants.oauth.tokens.access_token",
+    "ACCESS_TOKEN_EXPIRE_SECONDS": CONF.jwt.expiry_seconds,
+    "REFRESH_TOKEN_GENERATOR": "oauthlib.oauth2.rfc6749.tokens.random_token_generator",
+    "REFRESH_TOKEN_EXPIRE_SECONDS": 30 * 24 * 3600,  # since the last refresh
+    "REFRESH_TOKEN_REUSE_PROTECTION": True,
+    "OAUTH_DEVICE_VERIFICATION_URI": f"{PUBLIC_URL}/activate",
+    "OAUTH_DEVICE_VERIFICATION_URI_COMPLETE": f"{PUBLIC_URL}/activate?user_code={{user_code}}",
+    "OAUTH_PRE_TOKEN_VALIDATION": [],  # the library's own looks for device codes as they are; we keep digests
+    "OIDC_ISS_ENDPOINT": f"{PUBLIC_URL}/",
+    "ALLOWED_REDIRECT_URI_SCHEMES": ["http"],  # to this machine only (RFC 8252)
+    **{
+        f"COMPLIANT_BCP_RFC9700_{rule}": True
+        for rule in (
+            *("IMPLICIT_GRANT", "PASSWORD_GRANT", "PKCE_METHOD", "PKCE_REQUIRED", "ACCESS_TOKEN_TRANSPORT"),
+            *("AUTHZ_RESPONSE_ISS", "TOKEN_STORAGE", "REFRESH_TOKEN", "REDIRECT_URI_MATCHING"),
+        )
+    },
+}
+
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = CONF.people.mail_from
 globals().update(django_mail(CONF.people.mail_url))
 
@@ -170,7 +194,10 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _behind_tls
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _behind_tls else None
 SECURE_SSL_REDIRECT = SECURE_HSTS_INCLUDE_SUBDOMAINS = _behind_tls
 SECURE_HSTS_SECONDS = 31_536_000 if _behind_tls else 0
-SILENCED_SYSTEM_CHECKS = ["security.W021"]  # a browser's list of preloaded hosts is for the owner of the domain to join
+SILENCED_SYSTEM_CHECKS = [
+    "security.W021",  # a browser's list of preloaded hosts is for the owner of the domain to join
+    "oauth2_provider.W008",  # command lines are called back over http on their own machine, and nobody elsewhere is
+]
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CONTENT_SECURITY_POLICY = {  # nothing inline; the back office has what it cannot do without (tenants/ui/headers.py)

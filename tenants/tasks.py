@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from cyoda.celery import app
 from tenants.provisioning.saga import Progress, Saga
-from tenants.services import expiry, idempotency, outbox, people, rates, reconciliation
+from tenants.services import consents, expiry, idempotency, outbox, people, rates, reconciliation
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,7 @@ def reconcile() -> None:
     idempotency.forget_old()
     rates.forget_full()
     people.forget_expired()
+    consents.forget_old()
 
 
 @app.task

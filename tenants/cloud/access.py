@@ -76,7 +76,7 @@ def authenticated(request: HttpRequest) -> Caller:
     except Unauthorized:
         headers = {"WWW-Authenticate": "Bearer"}
         raise Problem(problems.UNAUTHENTICATED, "A valid bearer token is needed.", headers=headers) from None
-    organisation = organisation_meant(principal.tenant)
+    organisation = organisation_meant(principal.tenant, of_person=principal.kind == "user")
     if organisation is None:
         raise Problem(problems.INVALID_ORG_ID, "The token's organisation is not known here.")
     if organisation.state != Organisation.State.ACTIVE:

@@ -16,7 +16,7 @@ from cyoda.clock import Clock
 from cyoda.errors import Forbidden, Unauthorized
 from cyoda.principal import Principal, TenantId
 from tenants.models import Environment, Membership, Organisation, Person, RefreshToken
-from tenants.naming import UnusableTenantId, schema_name_of
+from tenants.services.organisations import organisation_meant
 
 LIFETIME = timedelta(days=14)
 
@@ -78,12 +78,7 @@ def person_of(principal: Principal) -> Person | None:
 def colleagues(tenant: TenantId, user_ids: Iterable[str]) -> QuerySet[Person]:
     """Those of the ids that are people of the tenant's organisation."""
     ids = [UUID(text) for text in user_ids if _is_uuid(text)]
-    try:
-        schema_name = schema_name_of(tenant)
-    except UnusableTenantId:
-        return Person.objects.none()
-    organisations = Environment.objects.filter(schema_name=schema_name).values("organisation")
-    members = Membership.objects.filter(organisation__in=organisations).values("user")
+    members = Membership.objects.filter(organisation=organisation_meant(tenant, of_person=True)).values("user")
     return Person.objects.select_related("user").filter(pk__in=ids, user__in=members)
 
 

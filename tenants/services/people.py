@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from cyoda.clock import Clock, system_clock
-from tenants.models import Membership, Organisation, Person, RefreshToken, Role
+from tenants.models import Consent, Membership, Organisation, Person, RefreshToken, Role
 from tenants.services.audit import Doer, Source, record
 
 
@@ -93,7 +93,10 @@ def remove_member(doer: Doer, membership: Membership) -> None:
     membership = _locked(membership)
     if membership.role == Role.OWNER:
         _require_another_owner(membership)
-    _end(RefreshToken.objects.filter(user=membership.user, environment__organisation=membership.organisation))
+    _end(
+        RefreshToken.objects.filter(user=membership.user, environment__organisation=membership.organisation),
+        Consent.objects.filter(user=membership.user, organisation=membership.organisation),
+    )
     _record(doer, "member removed", membership, before={"role": membership.role})
     membership.delete()
 
@@ -181,7 +184,7 @@ def end_access(user: AbstractUser) -> None:
 
 
 def end_tokens(user: AbstractUser) -> None:
-    _end(RefreshToken.objects.filter(user=user))
+    _end(RefreshToken.objects.filter(user=user), Consent.objects.filter(user=user))
 
 
 def forget_expired(*, clock: Clock = system_clock) -> None:
@@ -199,8 +202,11 @@ def record_own(action: str, user: AbstractUser, source: Source) -> None:
     _record_person(as_doer(user, source), action, user)
 
 
-def _end(tokens: QuerySet[RefreshToken]) -> None:
-    tokens.filter(revoked_at=None).update(revoked_at=timezone.now())
+def _end(tokens: QuerySet[RefreshToken], consents: QuerySet[Consent]) -> None:
+    """What dashboards and command lines fetch tokens with."""
+    now = timezone.now()
+    tokens.filter(revoked_at=None).update(revoked_at=now)
+    consents.filter(ended_at=None).update(ended_at=now)
 
 
 def _record_person(doer: Doer, action: str, user: AbstractUser, **values: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum, auto
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
@@ -35,7 +36,7 @@ def standing_of(tenant_id: str) -> Standing:
     row = Environment.objects.filter(schema_name=schema_name_of(tenant_id)).values_list("state", "organisation__state")
     for state, organisation_state in row:
         return _standing(state, organisation_state)
-    return Standing.UNKNOWN
+    return Standing.GONE if _is_organisation(tenant_id) else Standing.UNKNOWN
 
 
 def standings_changed_since(moment: datetime) -> Mapping[str, Standing]:
@@ -57,6 +58,14 @@ def admit_tenant(tenant_id: str) -> Standing:
         if not Environment.objects.filter(pk=environment.pk).exists():
             transaction.set_rollback(True)
     return standing_of(tenant_id)
+
+
+def _is_organisation(tenant_id: str) -> bool:
+    """The tokens of people whose organisation has no environment name the organisation, which has no data."""
+    try:
+        return Organisation.objects.filter(pk=UUID(tenant_id)).exists()
+    except ValueError:
+        return False
 
 
 def _standing(state: str, organisation_state: str) -> Standing:
