@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -100,6 +101,8 @@ class LazyDjango:
 def _django() -> Callable[..., Any]:
     from django.core.handlers.asgi import ASGIHandler
 
+    # WhiteNoise hands files over as iterators that block; Django reads each in a thread, whole, which they are fit for.
+    warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
     return ASGIHandler()
 
 
