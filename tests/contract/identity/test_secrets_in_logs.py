@@ -26,8 +26,12 @@ from django.db import connection
 from tenants.models import Environment, Organisation, RefreshToken, Role
 from tenants.services import invitations, people
 from tenants.services.audit import PLATFORM
+from tenants.services.provisioning import provision_environment
 from tests.contract.tenants.people.test_mail import LOGIN, Mailbox
+from tests.contract.tenants.test_workers import Workers, finished, wait_until, workers
 from tests.nodes import CLIENT_ID, CLIENT_SECRET, NodeProcess, free_port
+
+__all__ = ["workers"]  # fixture
 
 GRANT = {"grant_type": "client_credentials"}
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -275,3 +279,18 @@ def test_no_secret_is_in_the_log_or_in_a_row_as_it_is(walk: Walk) -> None:
     never = walk.told | kept
     assert [name for name, value in (never | walk.cookies).items() if value in log] == []
     assert [name for name, value in never.items() if value in rows or value.encode().hex() in rows] == []
+
+
+def test_nor_is_one_told_by_a_worker_whose_work_fails(workers: Workers) -> None:
+    workers.environ |= SETTINGS | {"CYODA_LOG_LEVEL": "debug", "CYODA_LOG_FORMAT": "json"}
+    workers.halting_at("nowhere", refuse="mark ready")
+    order = provision_environment(PLATFORM, "Acme")
+    workers.start()
+    wait_until(finished(order.run), workers.log)
+    workers.kill()
+    assert order.run.state == "failed"
+    log, rows = workers.log(), every_row()
+    assert '"level": "debug"' in log
+    assert order.client_id in rows
+    never = {**SETTINGS, "client secret": order.client_secret}
+    assert [name for name, value in never.items() if value in log or value in rows] == []
