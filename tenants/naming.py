@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from uuid import UUID
 
 _ENVIRONMENT_NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
 _ENVIRONMENT_NAME_LENGTH = 22
@@ -38,3 +39,11 @@ def is_environment_name(name: str) -> bool:
         and name not in _RESERVED
         and not name.startswith(_RESERVED_STARTS)
     )
+
+
+def is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True

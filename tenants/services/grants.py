@@ -16,6 +16,7 @@ from cyoda.clock import Clock
 from cyoda.errors import Forbidden, Unauthorized
 from cyoda.principal import Principal, TenantId
 from tenants.models import Environment, Membership, Organisation, Person, RefreshToken
+from tenants.naming import is_uuid
 from tenants.services.organisations import organisation_meant
 
 LIFETIME = timedelta(days=14)
@@ -77,7 +78,7 @@ def person_of(principal: Principal) -> Person | None:
 
 def colleagues(tenant: TenantId, user_ids: Iterable[str]) -> QuerySet[Person]:
     """Those of the ids that are people of the tenant's organisation."""
-    ids = [UUID(text) for text in user_ids if _is_uuid(text)]
+    ids = [UUID(text) for text in user_ids if is_uuid(text)]
     members = Membership.objects.filter(organisation=organisation_meant(tenant, of_person=True)).values("user")
     return Person.objects.select_related("user").filter(pk__in=ids, user__in=members)
 
@@ -106,14 +107,6 @@ def _grant(user: AbstractUser, membership: Membership, environment: Environment,
         roles=(membership.role,),
         refresh_token=token,
     )
-
-
-def _is_uuid(text: str) -> bool:
-    try:
-        UUID(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _digest(token: str) -> bytes:

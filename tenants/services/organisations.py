@@ -8,23 +8,27 @@ from uuid import UUID
 from django.db import transaction
 
 from tenants.models import Environment, Organisation
-from tenants.naming import UnusableTenantId, schema_name_of
+from tenants.naming import UnusableTenantId, is_uuid, schema_name_of
 from tenants.services.audit import Doer, record
 
 
-def organisation_meant(tenant: str) -> Organisation | None:
-    """The organisation of a token's `caas_org_id`: its own id, or the tenant id of one of its environments. One query."""
+def organisation_meant(tenant: str, *, of_person: bool = False) -> Organisation | None:
+    """The organisation of a token's `caas_org_id`: the tenant id of one of its environments. One query.
+
+    In a token `of_person` it may be the organisation's own id too, which then counts more than a tenant id that is
+    the same: people come before environments.
+    """
     try:
         environments = Environment.objects.filter(schema_name=schema_name_of(tenant))
     except UnusableTenantId:
         return None
     owners = environments.exclude(state=Environment.State.DELETED).values("organisation")
     found = Organisation.objects.filter(pk__in=owners)
-    try:
-        found = found.union(Organisation.objects.filter(pk=UUID(tenant)))
-    except ValueError:
-        pass
-    return found.order_by().first()
+    if not (of_person and is_uuid(tenant)):
+        return found.first()
+    own = UUID(tenant)
+    either = found.union(Organisation.objects.filter(pk=own)).order_by()
+    return max(either, key=lambda organisation: organisation.pk == own, default=None)
 
 
 def suspend_organisations(doer: Doer, organisations: Iterable[Organisation]) -> None:

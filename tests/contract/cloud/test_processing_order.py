@@ -102,6 +102,14 @@ def test_a_token_of_an_environment_means_its_organisation(organise: Organise) ->
     assert ann("GET", "/envs/dev").status_code == 200
 
 
+def test_an_organisation_is_meant_by_its_own_id_before_a_tenant_that_is_called_so(organise: Organise) -> None:
+    ann = organise()
+    Environment.of_tenant(ann.tenant, organisation=Organisation.objects.create(name="Globex"), state="ready").save()
+    assert ann("GET", "/me").json()["org_id"] == ann.tenant
+    ann.claims = {"user_roles": None, "scopes": [ROLE_M2M]}
+    assert ann("GET", "/me").json()["org_id"] != ann.tenant, "a client is its tenant's"
+
+
 def test_a_suspended_organisation_is_refused(organise: Organise) -> None:
     ann = organise()
     suspend_organisations(PLATFORM, Organisation.objects.all())
@@ -245,13 +253,13 @@ def test_what_nobody_foresaw_has_a_ticket_and_tells_nothing(
     assert b"division" not in answer.content
 
 
-def test_a_look_at_the_state_is_one_query_after_four_for_access(
+def test_a_look_at_the_state_is_one_query_after_three_for_access(
     organise: Organise, django_assert_num_queries: Any
 ) -> None:
     ann = organise()
     ann.up()
-    with django_assert_num_queries(5) as asked:
+    with django_assert_num_queries(4) as asked:
         ann("GET", "/envs/dev")
-    tables = ("tenants_environment", "tenants_organisation", "tenants_subscription", "INTO tenants_ratebucket")
+    tables = ("tenants_organisation", "tenants_subscription", "INTO tenants_ratebucket")
     for table, query in zip((*tables, "tenants_provisioning"), asked.captured_queries, strict=True):
         assert table in query["sql"]
