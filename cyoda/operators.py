@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from django.contrib.auth import get_user_model
 
-from cyoda.conf import Platform
+from cyoda.conf import Conf, Platform
+from tenants.models import Environment, Role
+from tenants.naming import schema_name_of
 from tenants.services.administrators import new_setup_token
+from tenants.services.audit import PLATFORM
+from tenants.services.people import add_member
 
 
 def ensure_operator(platform: Platform) -> bool:
@@ -21,6 +25,14 @@ def ensure_operator(platform: Platform) -> bool:
         user.set_password(platform.admin_password)
         user.save()
     return True
+
+
+def own_bootstrap_tenant(conf: Conf) -> None:
+    """Make the configured login an owner of the bootstrap client's tenant, so that its pages show the demo."""
+    user = get_user_model()._default_manager.filter(username=conf.platform.admin_user).first()
+    environment = Environment.objects.filter(schema_name=schema_name_of(conf.bootstrap.tenant_id)).first()
+    if user is not None and environment is not None:
+        add_member(PLATFORM, environment.organisation, user, Role.OWNER)
 
 
 def setup_path() -> str | None:

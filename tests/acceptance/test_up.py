@@ -18,7 +18,7 @@ from cyoda.embedded.home import free_port
 
 ROOT = Path(__file__).parents[2]
 START_PATIENCE_S = 60
-SECOND_START_S = 5.0
+SECOND_START_S = 10.0
 
 
 class Up:
@@ -91,6 +91,17 @@ def test_a_killed_start_leaves_nothing_running_and_the_second_start_is_quick_and
     with httpx.Client(base_url=up.api, headers={"Authorization": f"Bearer {up.token()}"}) as client:
         assert [model["modelName"] for model in client.get("/model/").json()] == ["note"]
     assert up.end(signal.SIGINT) == 0
+
+
+def test_the_printed_login_is_an_owner_of_the_demo(up: Up) -> None:
+    up.start()
+    password = (up.home / "secrets" / "admin-password").read_text()
+    login = httpx.post(f"{up.api}/auth/login", json={"username": "admin", "password": password})
+    assert (login.status_code, login.json()["legalEntityId"]) == (200, "demo")
+    caller = {"Authorization": f"Bearer {login.json()['token']}"}
+    account = httpx.get(f"{up.api}/account", headers=caller).json()["userAccountInfo"]
+    assert account["roles"] == [{"id": "ROLE_OWNER"}]
+    assert up.end(signal.SIGTERM) == 0
 
 
 def test_no_secret_stands_in_arguments_or_logs(up: Up) -> None:

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedError, Home
 from cyoda.embedded.supervisor import Supervisor, require_linux, stop_with_parent, summary
-from cyoda.operators import ensure_operator
+from cyoda.operators import own_bootstrap_tenant
 
 
 class Command(BaseCommand):
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         try:
             supervisor.start()
             use_database(supervisor.conf.storage.database_url or "")
-            ensure_operator(supervisor.conf.platform)
+            own_bootstrap_tenant(supervisor.conf)
             if story and "story" in get_commands() and supervisor.run(["story", "--without-member"]) != 0:
                 self.stderr.write("The demo story did not finish; the platform runs without its records.")
             self.stdout.write(summary(supervisor.conf, supervisor.home))
