@@ -16,14 +16,15 @@ def organisation_meant(tenant: str, *, of_person: bool = False) -> Organisation 
     """The organisation of a token's `caas_org_id`: the tenant id of one of its environments. One query.
 
     In a token `of_person` it may be the organisation's own id too, which then counts more than a tenant id that is
-    the same: people come before environments.
+    the same: people come before environments. They also stay when the one that they signed in to has been deleted.
     """
     try:
         environments = Environment.objects.filter(schema_name=schema_name_of(tenant))
     except UnusableTenantId:
         return None
-    owners = environments.exclude(state=Environment.State.DELETED).values("organisation")
-    found = Organisation.objects.filter(pk__in=owners)
+    if not of_person:
+        environments = environments.exclude(state=Environment.State.DELETED)
+    found = Organisation.objects.filter(pk__in=environments.values("organisation"))
     if not (of_person and is_uuid(tenant)):
         return found.first()
     own = UUID(tenant)
