@@ -21,6 +21,8 @@ CONSTANT = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+INLINE = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=\"")
+
 
 def policy_of(answer: Any) -> dict[str, str]:
     text: str = answer.headers["Content-Security-Policy"]
@@ -42,7 +44,7 @@ def test_every_page_has_the_strict_policy_and_the_secure_headers(browser: Browse
         assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'", page
         assert "unsafe" not in answer.headers["Content-Security-Policy"], page
         shown = answer.content.decode()
-        assert not re.search(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=\"", shown), page
+        assert not INLINE.search(shown), page
         assert "no-store" in answer.headers["Cache-Control"], page
 
 
@@ -52,6 +54,9 @@ def test_a_form_without_its_token_is_refused_and_says_so_under_the_same_headers(
         answer = browser.post(page, {"login": "a", "password": "b"})
         assert answer.status_code == 403, page
         assert policy_of(answer)["script-src"] == "'self'", page
+        shown = answer.content.decode()
+        assert "The form has expired" in shown, page
+        assert not INLINE.search(shown), page
 
 
 def test_cookies_are_kept_from_scripts_and_other_sites(browser: Browser, somebody: Make) -> None:
