@@ -27,7 +27,16 @@ from tenants.services.audit import PLATFORM
 from tenants.services.standing import Standing, standing_of
 from tenants.services.tiers import assign_tier, ensure_tiers
 from tests.contract.cloud.conftest import slug
-from tests.contract.tenants.people.conftest import PASSWORD, Make, browser, database, sign_in, somebody
+from tests.contract.tenants.people.conftest import (
+    PASSWORD,
+    SEVERAL_TRANSACTIONS,
+    Make,
+    at_once,
+    browser,
+    database,
+    sign_in,
+    somebody,
+)
 from tests.contract.tenants.people.test_second_factor import CHALLENGE, code_of, keyed, secret
 
 __all__ = ["browser", "database", "keyed", "secret", "somebody"]
@@ -114,6 +123,12 @@ def cli(acme: Organisation) -> Cli:
     cli = Cli()
     cli.found = cli.http.get("/.well-known/cyoda-cloud-cli.json").json()
     return cli
+
+
+@pytest.fixture(autouse=True)
+def _no_counts_left(database: None) -> Iterator[None]:
+    yield
+    cache.clear()
 
 
 def ready(organisation: Organisation, name: str = "dev") -> Environment:
@@ -669,7 +684,39 @@ def test_what_is_over_is_forgotten(cli: Cli, ann: Any, browser: Browser) -> None
     assert cli.refresh(kept["refresh_token"]).status_code == 200
 
 
-@pytest.fixture(autouse=True)
-def _no_counts_left(database: None) -> Iterator[None]:
-    yield
-    cache.clear()
+# --- at once ----------------------------------------------------------------------------------------------------
+
+
+@SEVERAL_TRANSACTIONS
+def test_of_two_refreshes_at_once_one_is_given_and_the_sign_in_ends(cli: Cli, ann: Any, browser: Browser) -> None:
+    token = device_tokens(cli, browser)["refresh_token"]
+    answers = at_once(lambda _: str(cli.refresh(token).status_code), 1, 2)
+    assert answers == ["200", "400"]
+    assert events()[-1] == "sign-in ended: refresh token used twice"
+
+
+@SEVERAL_TRANSACTIONS
+def test_of_two_exchanges_at_once_one_is_given(cli: Cli, ann: Any, browser: Browser) -> None:
+    code = code_from(browser, cli.address())["code"]
+    assert at_once(lambda _: str(cli.exchange(code).status_code), 1, 2) == ["200", "400"]
+    answer = cli.device()
+    allowed(browser, answer)
+    device_code = answer.json()["device_code"]
+    assert at_once(lambda _: str(cli.poll(device_code).status_code), 1, 2) == ["200", "400"]
+
+
+@SEVERAL_TRANSACTIONS
+def test_a_device_is_answered_once(cli: Cli, ann: Any, browser: Browser) -> None:
+    path = urlsplit(cli.device().json()["verification_uri_complete"])
+    page = f"{path.path}?{path.query}"
+    place = browser.get(page).context["form"].fields["place"].choices[0][0]
+
+    def answer(decision: str) -> str:
+        own = Browser()
+        own.force_login(ann)
+        return str(own.post(page, {"decision": decision, "place": place}).status_code)
+
+    first, second = at_once(answer, "allow", "deny")
+    assert first == "302"
+    assert second in ("404", "409")
+    assert DeviceGrant.objects.get().status != DeviceGrant.AUTHORIZATION_PENDING
