@@ -77,7 +77,7 @@ class Jwt:
         "CYODA_JWT_AUDIENCE",
         optional(kind.text),
         None,
-        "If set, first-party tokens must carry it in `aud`; minted ones have none.",
+        "If set, first-party tokens must carry it in `aud`; of minted ones only those of command lines do.",
     )
     expiry_seconds: int = setting(
         "CYODA_JWT_EXPIRY_SECONDS", kind.integer(1, 31_536_000), 3600, "Lifetime of minted tokens."
