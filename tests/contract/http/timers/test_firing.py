@@ -359,7 +359,7 @@ async def test_a_running_node_fires_what_is_due(new_storage: Callable[[], Storag
             while await world.state(order) != "C":
                 await asyncio.sleep(0.05)
         moments = [datetime.fromisoformat(change["timeOfChange"]) for change in await world.changes(order)]
-        assert timedelta(seconds=1) <= moments[0] - moments[1] < timedelta(seconds=3.2)
+        assert timedelta(seconds=0.9) <= moments[0] - moments[1] < timedelta(seconds=3.2)
         assert await world.last_events(order, 1) == ["SCHEDULED_TRANSITION_FIRE"]
         events = await world.last_events(left, 100)
         assert "SCHEDULED_TRANSITION_CANCEL" in events
