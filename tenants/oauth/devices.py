@@ -14,9 +14,7 @@ from oauthlib.oauth2 import DeviceApplicationServer
 from cyoda.clock import system_clock
 from tenants.oauth import scopes
 from tenants.services import consents
-from tenants.services.audit import Source, record
 from tenants.services.consents import Place
-from tenants.services.people import as_doer
 
 _LETTERS: Final = "BCDFGHJKLMNPQRSTVWXZ"
 """No vowels, so no words, and no digits that look like letters (RFC 8628, 6.1)."""
@@ -77,7 +75,7 @@ def answer(grant: DeviceGrant, user: AbstractUser, place: Place | None) -> bool:
     status = DeviceGrant.DENIED if place is None else DeviceGrant.AUTHORIZED
     pending.update(status=status, user=user)
     if place is None:
-        record(as_doer(user, Source.PAGES), "sign-in refused", ("client", grant.client_id))
+        consents.refuse(user, grant.client_id)
     else:
         digest = bytes.fromhex(grant.device_code)
         consents.give(user, place, client_id=grant.client_id, scope=grant.scope, code_digest=digest)

@@ -28,6 +28,8 @@ class Endpoint(OAuthLibMixin, View):
     http_method_names = ["post"]
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        if request.GET or not limits.can_be_kept(request.POST):
+            return refusal("invalid_request", "Parameters are texts in the body, and a scope is not too long.")
         if request.POST.get("audience", audience()) != audience():
             return refusal("invalid_target", "There is no such audience.")
         try:

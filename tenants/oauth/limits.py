@@ -1,13 +1,22 @@
-"""How often may be asked: codes of devices are short, so nobody may try many (RFC 8628, 5.1)."""
+"""How often may be asked, and how much: codes of devices are short, so nobody may try many (RFC 8628, 5.1)."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from allauth.core.internal import ratelimit
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 _RATES: Final = {"device": "30/10m/ip", "guess": "10/1h/user"}
+
+_LONGEST_SCOPE: Final = 1000
+
+
+def can_be_kept(asked: QueryDict) -> bool:
+    """Whether rows take it: NUL is no text of the database, and nobody needs a scope without end."""
+    if any("\0" in value for values in asked.lists() for value in (values[0], *values[1])):
+        return False
+    return len(asked.get("scope", "")) <= _LONGEST_SCOPE
 
 
 def may_start(request: HttpRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from csp.decorators import csp_update
@@ -27,9 +28,12 @@ from tenants.oauth import devices, limits, scopes
 from tenants.oauth.clients import TITLE
 from tenants.oauth.forms import ConsentForm
 from tenants.oauth.tokens import audience
+from tenants.services import consents
 from tenants.services.consents import Place, places_of
 
 _ALLOW = "allow"
+_CHALLENGE = re.compile("[A-Za-z0-9_-]{43}")
+_LONGEST_NONCE = 255
 _LOOPBACK = {"form-action": ["http://127.0.0.1:*"]}
 """The answer to the form leads to the command line, and browsers hold form-action against that too."""
 
@@ -46,7 +50,7 @@ class Authorize(OAuthLibMixin, View):
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         try:
-            names, credentials = self.validate_authorization_request(request)
+            names, credentials = self._validated(request)
             _require_ours(request, credentials)
             if not request.user.is_authenticated:
                 return _to_sign_in(request)
@@ -54,15 +58,26 @@ class Authorize(OAuthLibMixin, View):
         except OAuthToolkitError as error:
             return self._refused(request, error)
 
+    def _validated(self, request: HttpRequest) -> tuple[list[str], dict[str, Any]]:
+        """Raises OAuthToolkitError."""
+        if not limits.can_be_kept(request.GET):
+            raise FatalClientError(InvalidRequestError("Parameters are texts, and a scope is not too long."))
+        try:
+            return self.validate_authorization_request(request)
+        except ValueError:  # how the library says that an address is no address
+            raise FatalClientError(InvalidRequestError("The query cannot be read.")) from None
+
     def _asked(self, request: HttpRequest, scope: str, credentials: dict[str, Any]) -> HttpResponse:
         """Raises OAuthToolkitError when the person refuses."""
         places = [place for place in _places(request) if _is_meant(place, request.GET.get("organization"))]
         form = ConsentForm(places, request.POST or None)
         allow = request.POST.get("decision") == _ALLOW
         if request.method == "POST" and (not allow or form.is_valid()):
+            if not allow:
+                consents.refuse(request.user, credentials["client_id"])  # type: ignore[arg-type] - it is authenticated
+            chosen = {"place": form.chosen} if allow else {}
             with transaction.atomic():
-                more = {"place": form.chosen} if allow else {}
-                uri, *_ = self.create_authorization_response(request, scope, {**credentials, **more}, allow)
+                uri, *_ = self.create_authorization_response(request, scope, {**credentials, **chosen}, allow)
             return OAuth2ResponseRedirect(uri, ["http"])
         return _question(request, "oauth/authorize.html", form, places, scope)
 
@@ -125,8 +140,10 @@ def _question(
 def _require_ours(request: HttpRequest, credentials: dict[str, Any]) -> None:
     """Raises OAuthToolkitError, which leads back to the client."""
     error = None
-    if credentials.get("code_challenge_method") != "S256":
-        error = InvalidRequestError("code_challenge_method must be S256.", state=credentials.get("state"))
+    if credentials.get("code_challenge_method") != "S256" or not _CHALLENGE.fullmatch(credentials["code_challenge"]):
+        error = InvalidRequestError("code_challenge must be of the method S256.", state=credentials.get("state"))
+    elif len(request.GET.get("nonce", "")) > _LONGEST_NONCE:
+        error = InvalidRequestError("nonce is too long.", state=credentials.get("state"))
     elif request.GET.get("audience", audience()) != audience():
         error = CustomOAuth2Error("invalid_target", "There is no such audience.", state=credentials.get("state"))
     if error is not None:

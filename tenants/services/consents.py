@@ -77,6 +77,12 @@ def give(
     return consent
 
 
+@transaction.atomic
+def refuse(user: AbstractUser, client_id: str) -> None:
+    """The person does not agree."""
+    record(as_doer(user, Source.PAGES), "sign-in refused", ("client", client_id))
+
+
 def of_code(code: str) -> Consent | None:
     """The consent that waits for its code, locked until the transaction ends.
 

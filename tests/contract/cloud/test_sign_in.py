@@ -340,6 +340,8 @@ def test_an_address_cannot_start_sign_ins_without_end(cli: Cli) -> None:
     [
         ({"client_id": "somebody"}, "invalid_request"),
         ({"client_id": ""}, "invalid_request"),
+        ({"client_id": "\0"}, "invalid_request"),
+        ({"scope": "s" * 1001}, "invalid_request"),
         ({"audience": "https://elsewhere.example"}, "invalid_target"),
     ],
 )
@@ -403,6 +405,9 @@ def test_any_port_of_the_loopback_address_does(cli: Cli, ann: Any, browser: Brow
         {"redirect_uri": "http://127.0.0.1:42777/callback?next=x"},
         {"client_id": "somebody"},
         {"client_id": None},
+        {"client_id": "\0"},
+        {"nonce": "\0"},
+        {"scope": "s" * 1001},
     ],
 )
 def test_nobody_is_led_to_a_place_that_is_not_the_clients(
@@ -420,6 +425,9 @@ def test_nobody_is_led_to_a_place_that_is_not_the_clients(
         ({"code_challenge": None, "code_challenge_method": None}, "invalid_request"),
         ({"code_challenge_method": "plain"}, "invalid_request"),
         ({"code_challenge_method": None}, "invalid_request"),
+        ({"code_challenge": "c" * 44}, "invalid_request"),
+        ({"code_challenge": "c" * 200}, "invalid_request"),
+        ({"nonce": "n" * 256}, "invalid_request"),
         ({"response_type": "token"}, "unauthorized_client"),
         ({"response_type": "id_token"}, "unsupported_response_type"),
         ({"audience": "https://elsewhere.example"}, "invalid_target"),
@@ -434,11 +442,34 @@ def test_a_request_that_is_not_safe_goes_back_with_its_error(
         assert "code" not in back
 
 
+@pytest.mark.parametrize("query", ["%zz", "a", "client_id=%zz", "client_id=cyoda-cloud-cli&client_id=x", "é=%ff", ""])
+def test_an_address_that_cannot_be_read_is_said_to(cli: Cli, ann: Any, browser: Browser, query: str) -> None:
+    for answer in (browser.get(f"/authorize?{query}"), browser.post(f"/authorize?{query}", {"decision": "allow"})):
+        assert answer.status_code == 400
+        assert not answer.has_header("Location")
+
+
+@pytest.mark.parametrize("path", ["/oauth/token", "/oauth/revoke", "/oauth/device/code"])
+def test_endpoints_answer_nonsense_with_a_refusal(cli: Cli, path: str) -> None:
+    for answer in (
+        cli.http.post(f"{path}?%zz", {"client_id": cli.client}),
+        cli.http.post(f"{path}?client_id={cli.client}"),
+        cli.http.post(path, {"client_id": cli.client, "token": "\0", "grant_type": "refresh_token"}),
+        cli.http.post(path, b"{}", content_type="application/json"),
+        cli.http.post(path, b"%zz=%zz", content_type="application/x-www-form-urlencoded"),
+        cli.http.post(path),
+    ):
+        assert answer.status_code in (400, 401)
+        assert answer.json()["error"]
+    assert cli.http.get(path).status_code == 405
+
+
 def test_a_person_who_does_not_allow_it_is_led_back(cli: Cli, ann: Any, browser: Browser) -> None:
     back = brought(browser.post(cli.address(), {"decision": "deny"}))
     assert (back["error"], back["state"]) == ("access_denied", "s-1")
     assert not Consent.objects.exists()
     assert not Grant.objects.exists()
+    assert AuditEvent.objects.filter(action="sign-in refused").exists()
 
 
 def test_the_page_lets_its_form_lead_to_the_loopback_address_only(cli: Cli, ann: Any, browser: Browser) -> None:
