@@ -12,7 +12,7 @@ import jwt
 from cyoda.errors import Unauthorized
 from cyoda.principal import TenantId
 from tenants.identity.trusted import TrustedKey, TrustedKeys, public_key_of
-from tenants.identity.verify import SKEW_SECONDS, Claims, moment_of, signed_claims
+from tenants.identity.verify import SKEW_SECONDS, Claims, is_name, moment_of, signed_claims
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt"
@@ -54,7 +54,7 @@ async def subject_of(parameters: Mapping[str, str], tenant: TenantId, keys: Trus
         raise ExchangeRefused("untrusted token issuer")
     _check_times(claims, now.timestamp())
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not subject:
+    if not is_name(subject):
         raise ExchangeRefused("subject token missing sub claim")
     if not claims.get("caas_org_id") == key.tenant == tenant:
         raise ExchangeRefused("tenant mismatch", status=403, error="access_denied")

@@ -50,9 +50,14 @@ class NoTrustedKeys:
 
 def check_key_id(key_id: str) -> str:
     """Raises BadRequest."""
-    if not _KEY_ID.fullmatch(key_id):
+    if not is_key_id(key_id):
         raise BadRequest("invalid keyId format")
     return key_id
+
+
+def is_key_id(text: str) -> bool:
+    """Whether a trusted key can have this id."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def check_jwk(jwk: Mapping[str, Json], key_id: str, *, max_properties: int) -> None:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isfinite
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
@@ -22,6 +21,8 @@ SKEW_SECONDS = 30
 MAX_TOKEN_CHARACTERS = 16 * 1024
 MAX_CACHED = 4096
 RESERVED_TENANT = "SYSTEM"
+_LAST_MOMENT = 1e15
+"""Epoch seconds far beyond any use, small enough to calculate with."""
 
 Claims = Mapping[str, Any]
 
@@ -168,9 +169,14 @@ def signed_claims(token: str, public_key: RSAPublicKey) -> Claims:
 def moment_of(claims: Claims, name: str) -> float | None:
     """A claim in epoch seconds; None when it is absent or no such number."""
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_LAST_MOMENT <= value <= _LAST_MOMENT:
         return None
     return value
+
+
+def is_name(value: object) -> TypeGuard[str]:
+    """Whether a claim is a text that can be stored as an id; JSON may escape halves of characters."""
+    return isinstance(value, str) and value != "" and "\0" not in value and _is_unicode(value)
 
 
 def _valid_until(claims: Claims, now: float) -> float:
@@ -185,11 +191,16 @@ def _valid_until(claims: Claims, now: float) -> float:
 
 
 def _name(value: object) -> str:
-    """A text that can be stored as an id."""
-    if not isinstance(value, str) or value == "" or "\0" in value:
+    if not is_name(value):
         raise IncompleteIdentity
     return value
 
 
 def _texts(value: object) -> tuple[str, ...]:
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+    return (
+        tuple(item for item in value if isinstance(item, str) and _is_unicode(item)) if isinstance(value, list) else ()
+    )
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

@@ -12,7 +12,7 @@ from django.db.models import Q
 from cyoda.clock import Clock, system_clock
 from cyoda.errors import KeyOwnedByDifferentTenant, TrustedKeyCapReached, TrustedKeyNotFound
 from tenants.identity.keys import Audience
-from tenants.identity.trusted import TrustedKey
+from tenants.identity.trusted import TrustedKey, is_key_id
 from tenants.identity.validity import Window
 from tenants.models import Environment
 from tenants.models import TrustedKey as TrustedKeyRow
@@ -113,7 +113,7 @@ class StoredTrustedKeys:
 
     async def find(self, kid: str) -> TrustedKey | None:
         """Raises StorageUnavailable."""
-        return None if "\0" in kid else await self._orm.run(lambda: _stored(kid))
+        return await self._orm.run(lambda: _stored(kid)) if is_key_id(kid) else None
 
 
 def _stored(kid: str) -> TrustedKey | None:

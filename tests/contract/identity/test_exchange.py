@@ -100,6 +100,7 @@ async def test_all_twelve_checks_in_order(node: Running, vouching: rsa.RSAPrivat
         (token(kid=None), "missing kid in subject token"),
         (token(kid="unknown"), "unknown trusted key"),
         (token(kid="a\0b"), "unknown trusted key"),
+        (token(kid="a\ud800b"), "unknown trusted key"),
         (subject(node.key.private_key, clock, kid=node.key.kid), "unknown trusted key"),
         (subject(other, clock, kid="inactive"), "trusted key is inactive"),
         (subject(other, clock, kid="early"), "trusted key not yet valid"),
@@ -110,6 +111,7 @@ async def test_all_twelve_checks_in_order(node: Running, vouching: rsa.RSAPrivat
         (token(iss=None), "untrusted token issuer"),
         (token(exp=None, iat=None), "missing exp claim"),
         (token(exp="soon"), "missing exp claim"),
+        (token(exp=10**400), "missing exp claim"),
         (token(exp=now - 30, iat=None), "token expired"),
         (token(iat=None, nbf=now + 31), "missing iat claim"),
         (token(iat=now + 31), "iat is in the future"),
@@ -117,6 +119,8 @@ async def test_all_twelve_checks_in_order(node: Running, vouching: rsa.RSAPrivat
         (token(nbf="later"), "token not yet valid (nbf)"),
         (token(sub=None, caas_org_id="x"), "subject token missing sub claim"),
         (token(sub=""), "subject token missing sub claim"),
+        (token(sub="a\0b"), "subject token missing sub claim"),
+        (token(sub="a\ud800b"), "subject token missing sub claim"),
     ]  # fmt: skip
     for refused, description in cases:
         answer = await exchanged(node, refused)

@@ -65,6 +65,7 @@ async def test_whatever_is_wrong_with_a_token_the_answer_has_the_same_bytes(
         "no iat": mint(iat=None),
         "exp is text": mint(exp=str(now + 60)),
         "exp is infinite": mint(exp=float("inf")),
+        "exp has no end": mint(exp=10**400),
         "exp is true": mint(exp=True),
         "wrong iss": mint(iss="other"),
         "no iss": mint(iss=None),
@@ -72,6 +73,7 @@ async def test_whatever_is_wrong_with_a_token_the_answer_has_the_same_bytes(
         "empty tenant": mint(caas_org_id=""),
         "tenant is no text": mint(caas_org_id=7),
         "tenant with NUL": mint(caas_org_id="a\0b"),
+        "tenant with half a character": mint(caas_org_id="a\ud800b"),
         "reserved tenant": mint(caas_org_id="SYSTEM"),
         "no user": mint(sub=None),
         "too long": mint(padding="x" * 20_000),
@@ -116,6 +118,11 @@ def test_kind_follows_the_presence_of_the_lists(
 def test_a_null_list_of_user_roles_still_means_a_user() -> None:
     claims = {"caas_org_id": "t", "sub": "u", "scopes": ["A"], "user_roles": None}
     assert verify.principal_from(claims) == Principal(tenant="t", user_id="u", kind="user", roles=("A",))
+
+
+def test_roles_that_are_no_text_are_dropped() -> None:
+    claims = {"caas_org_id": "t", "sub": "u", "user_roles": [7, "A", "\ud800", None]}
+    assert verify.principal_from(claims).roles == ("A",)
 
 
 async def test_a_configured_audience_is_required(
