@@ -6,7 +6,7 @@ A caller without any of these roles may do what needs only authentication.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from functools import lru_cache
 
@@ -47,13 +47,15 @@ class Action(StrEnum):
 _DATA = frozenset({Action.READ, Action.WRITE, Action.DELETE, Action.CONFIGURE})
 _TENANT = _DATA | {Action.MANAGE_CLIENTS, Action.MANAGE_PEOPLE, Action.MANAGE_ENVIRONMENTS}
 
+_INSTALLATION = frozenset({Action.MANAGE_KEYS, Action.OPERATE})
+
 AUTHENTICATED = _DATA
 """What needs no role."""
 
 TABLE: Mapping[str, frozenset[Action]] = {
-    ROLE_ADMIN: _TENANT | {Action.MANAGE_KEYS, Action.OPERATE},
+    ROLE_ADMIN: _TENANT | _INSTALLATION,
     ROLE_M2M: _DATA | {Action.COMPUTE},
-    ROLE_OPERATOR: frozenset({Action.MANAGE_KEYS, Action.OPERATE}),
+    ROLE_OPERATOR: _INSTALLATION,
     ROLE_OWNER: _TENANT,
     ROLE_DEVELOPER: _DATA,
     ROLE_VIEWER: frozenset({Action.READ}),
@@ -80,3 +82,9 @@ def require(principal: Principal, action: Action) -> None:
     """Raises Forbidden."""
     if action not in permitted(principal.roles):
         raise Forbidden("forbidden")
+
+
+def require_grantable(principal: Principal, roles: Iterable[str]) -> None:
+    """Nobody hands out what reaches beyond a tenant without having it. Raises Forbidden."""
+    for action in _INSTALLATION & permitted(tuple(roles)):
+        require(principal, action)

@@ -23,7 +23,7 @@ from cyoda.http.operation import operation, operation_of, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import NO_STORE, Response, json_response
 from cyoda.http.router import Route
-from cyoda.permissions import Action, require
+from cyoda.permissions import Action, require, require_grantable
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
 from tenants.api.callers import CallersEnvironments, doer_of
 from tenants.api.wire import Moment, Shape
@@ -87,10 +87,11 @@ class ClientEndpoints:
     async def create_client(self, request: ApiRequest) -> Response:
         with_admin = request.query_boolean("withAdminRole")
         require(request.principal, _MANAGE)
+        roles = (ROLE_M2M, ROLE_ADMIN) if with_admin else (ROLE_M2M,)
+        require_grantable(request.principal, roles)
         node, doer = self._admitted(), doer_of(request)
         if with_admin and not self._may_grant_admin:
             raise FeatureDisabled("M2M admin-role grants are disabled")
-        roles = (ROLE_M2M, ROLE_ADMIN) if with_admin else (ROLE_M2M,)
         environment = await node.environments.of(request)
         return _shown(await node.orm.run(lambda: clients.create_client(doer, environment, roles=roles)))
 
@@ -128,13 +129,15 @@ class ClientEndpoints:
     )
     async def rotate_secret(self, request: ApiRequest) -> Response:
         node, client_id, doer = self._admitted(), _client_id(request), doer_of(request)
-        overlap = _overlap(request)
+        overlap, principal = _overlap(request), request.principal
         environment = await node.environments.of(request)
-        issued = await node.orm.run(
-            lambda: clients.rotate_secret(
-                doer, clients.client_of(environment, client_id), overlap=overlap, clock=node.clock
-            )
-        )
+
+        def rotated() -> Issued:
+            client = clients.client_of(environment, client_id)
+            require_grantable(principal, client.roles)  # who has the secret has the roles
+            return clients.rotate_secret(doer, client, overlap=overlap, clock=node.clock)
+
+        issued = await node.orm.run(rotated)
         node.registry.forget(client_id)
         return _shown(issued)
 

@@ -11,6 +11,7 @@ from typing import Any
 import jwt
 
 from cyoda.clock import ManualClock
+from cyoda.permissions import ROLE_OWNER
 from tenants.models import AuditEvent, Client, Environment, Organisation
 from tenants.services.audit import PLATFORM
 from tenants.services.clients import KEPT_SECONDS, create_client
@@ -143,6 +144,17 @@ async def test_the_admin_role_is_granted_where_the_installation_allows_it(start:
     assert problem(refused) == (404, "FEATURE_DISABLED: M2M admin-role grants are disabled")
     assert (await created(node, "?withAdminRole=false"))["roles"] == ["ROLE_M2M"]
     assert (await created(allowing, "?withAdminRole=true"))["roles"] == ["ROLE_M2M", "ROLE_ADMIN"]
+
+
+async def test_an_owner_gets_no_client_that_may_more_than_they(start: Start) -> None:
+    node = await start(CYODA_IAM_M2M_ADMIN_ROLE_ENABLED="true")
+    owner = await node.client(user_roles=[ROLE_OWNER])
+    assert problem(await owner.post("/clients?withAdminRole=true")) == (403, "FORBIDDEN: forbidden")
+    assert problem(await owner.put("/clients/boot/secret")) == (403, "FORBIDDEN: forbidden")
+    assert (await node.token()).status_code == 200
+    made = await owner.post("/clients")
+    assert made.json()["roles"] == ["ROLE_M2M"]
+    assert (await owner.put(f"/clients/{made.json()['client_id']}/secret")).status_code == 200
 
 
 async def test_parameters_bind_before_roles_are_asked_for(node: Running) -> None:
