@@ -162,9 +162,9 @@ class UserAdmin(DjangoUserAdmin, Audited):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Only superusers change superusers: else a password would be a way to become one."""
-        above = obj is not None and getattr(obj, "is_superuser", False) and not request.user.is_superuser  # type: ignore[union-attr]
-        return may_act(request.user, "auth.change_user") and not above
+        """Only superusers change logins with rights here: else a password would be a way to rights one lacks."""
+        has_rights = isinstance(obj, User) and (obj.is_staff or obj.is_superuser)
+        return may_act(request.user, "auth.change_user") and (request.user.is_superuser or not has_rights)  # type: ignore[union-attr]
 
     def may(self, request: HttpRequest, operation: Operation, row: Any = None) -> bool:
         return super().may(request, operation, row) and (row is None or self.has_change_permission(request, row))
