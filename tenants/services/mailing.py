@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from smtplib import SMTPException
 from typing import Any
 
 import structlog
 from django.conf import settings
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, send_mail
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 log = structlog.get_logger(__name__)
+
+_posting = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mail")
+"""Sends what nobody waits for; a process that ends sends what is left first."""
 
 
 class MailNotSent(Exception):
@@ -34,3 +38,20 @@ def send(template: str, to: str, **context: Any) -> None:
     except (SMTPException, OSError) as error:
         log.warning("mail not sent", template=template, reason=str(error))
         raise MailNotSent from error
+
+
+def send_later(message: EmailMessage, template: str) -> None:
+    """Send beside the caller, who learns neither how long it takes nor whether it succeeds."""
+    _posting.submit(_post, message, template)
+
+
+def wait_until_sent() -> None:
+    """Return when everything that was to be sent later has been tried."""
+    _posting.submit(int).result()
+
+
+def _post(message: EmailMessage, template: str) -> None:
+    try:
+        message.send()
+    except (SMTPException, OSError) as error:
+        log.error("mail not sent", template=template, reason=str(error))

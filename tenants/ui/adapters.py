@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import base64
-from smtplib import SMTPException
 from typing import Any
 
-import structlog
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -18,11 +16,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from tenants.identity.cipher import Cipher
-from tenants.services import invitations, people
+from tenants.services import invitations, mailing, people
 
 SECRET_CONTEXT = "second factor"
-
-log = structlog.get_logger(__name__)
 
 
 class Accounts(DefaultAccountAdapter):
@@ -40,11 +36,8 @@ class Accounts(DefaultAccountAdapter):
         return reverse("me")
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
-        """A mail server that fails must neither undo a change nor tell a stranger which addresses are known."""
-        try:
-            self.render_mail(template_prefix, email, {**context, "email": email}).send()
-        except (SMTPException, OSError) as error:
-            log.error("mail not sent", template=template_prefix, reason=str(error))
+        """A mail server that fails or is slow must not tell a stranger which addresses are known, nor undo a change."""
+        mailing.send_later(self.render_mail(template_prefix, email, {**context, "email": email}), template_prefix)
 
     def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
         """One count for a login, whatever name of it is tried and whatever the request calls this host."""

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import Client as Browser
 
 from tenants.models import Membership, Organisation, Role
-from tenants.services import people
+from tenants.services import mailing, people
 from tenants.services.audit import PLATFORM
 
 PASSWORD = "a long passphrase 7"
@@ -59,8 +59,9 @@ def somebody(database: None) -> Make:
 
 
 @pytest.fixture
-def browser(database: None) -> Browser:
-    return Browser()
+def browser(database: None) -> Iterator[Browser]:
+    yield Browser()
+    mailing.wait_until_sent()  # no mail of this test arrives in the next
 
 
 def sign_in(browser: Browser, name: str, password: str = PASSWORD, **extra: str) -> Any:
