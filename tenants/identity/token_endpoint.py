@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, unquote_plus
 from cyoda.clock import Clock
 from cyoda.errors import BodyTooLarge
 from cyoda.http.request import ApiRequest
-from cyoda.http.response import JSON, NO_STORE, Response, json_response
+from cyoda.http.response import JSON, NO_STORE, Header, Response, json_response
 from cyoda.jsonio import dumps
 from tenants.identity.clients import Client, ClientRegistry
 from tenants.identity.exchange import GRANT as TOKEN_EXCHANGE
@@ -37,11 +37,11 @@ class TokenEndpoint:
     async def __call__(self, request: ApiRequest) -> Response:
         client = await self._client(request.header(b"authorization"))
         if client is None:
-            return _error(401, "invalid_client")
+            return refusal(401, "invalid_client")
         try:
             parameters = await _parameters(request)
         except BodyTooLarge:
-            return _error(400, "invalid_request")
+            return refusal(400, "invalid_request")
         try:
             match parameters.get("grant_type"):
                 case "client_credentials":
@@ -51,11 +51,11 @@ class TokenEndpoint:
                     token = self._issuer.for_subject(client, subject.id, subject.user_roles)
                     answer = self._answer(token) | {"issued_token_type": JWT_TYPE}
                 case _:
-                    return _error(400, "unsupported_grant_type")
+                    return refusal(400, "unsupported_grant_type")
         except ExchangeRefused as refused:
-            return _error(refused.status, refused.error, refused.description)
+            return refusal(refused.status, refused.error, refused.description)
         except NoSigningKey:
-            return _error(500, "server_error")
+            return refusal(500, "server_error")
         self._clients.used(client)
         return Response(200, dumps(answer), JSON, NO_STORE)
 
@@ -98,5 +98,6 @@ async def _parameters(request: ApiRequest) -> dict[str, str]:
     return dict(query) | dict(reversed(form))
 
 
-def _error(status: int, code: str, description: str | None = None) -> Response:
-    return json_response({"error": code, "error_description": description or code}, status, NO_STORE)
+def refusal(status: int, code: str, description: str | None = None, *, headers: tuple[Header, ...] = ()) -> Response:
+    """OAuth's document of a refusal; the description is the code when there is nothing to add."""
+    return json_response({"error": code, "error_description": description or code}, status, (*NO_STORE, *headers))

@@ -13,7 +13,7 @@ from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes
 from cyoda.http.router import ANY_METHOD, Route
 from tenants.identity.keys import KeyRing, jwks
-from tenants.identity.token_endpoint import TokenEndpoint
+from tenants.identity.token_endpoint import TokenEndpoint, refusal
 
 
 class TokenRequest(msgspec.Struct, kw_only=True):
@@ -74,11 +74,15 @@ def jwt_routes(endpoint: TokenEndpoint, ring: KeyRing, clock: Clock) -> list[Rou
     async def get_public_keys(_: ApiRequest) -> Response:
         return json_bytes(jwks(ring.published(clock())))
 
+    async def no_token(_: ApiRequest) -> Response:
+        return refusal(405, "method_not_allowed", headers=((b"allow", b"POST"),))
+
     async def other_method(_: ApiRequest) -> Response:
         return Response(405, headers=((b"allow", b"GET"),))
 
     return [
         Route("POST", "/oauth/token", get_token, public=True, operation=operation_of(get_token)),
+        Route(ANY_METHOD, "/oauth/token", no_token),  # anonymous callers are told 401, as on any path
         Route("GET", "/.well-known/jwks.json", get_public_keys, public=True, operation=operation_of(get_public_keys)),
         Route(ANY_METHOD, "/.well-known/jwks.json", other_method, public=True),
     ]

@@ -28,6 +28,7 @@ PLATFORM = frozenset({"admin", "operator"})
 
 TABLE = {
     "POST /oauth/token": PUBLIC,
+    "* /oauth/token": ANYONE,
     "GET /.well-known/jwks.json": PUBLIC,
     "* /.well-known/jwks.json": PUBLIC,
     "POST /oauth/keys/keypair": PLATFORM,

@@ -63,7 +63,8 @@ NOT_OWNED = {
         "GET /admin/trace-sampler", "POST /admin/trace-sampler",
     ),
     "the caller alone": (
-        "POST /oauth/token", "GET /account", "GET /account/subscriptions", "POST /auth/login", "GET /auth/token",
+        "POST /oauth/token", "* /oauth/token", "GET /account", "GET /account/subscriptions",
+        "POST /auth/login", "GET /auth/token",
         "POST /auth/logout", "GET /auth/me", "POST /auth/verify", "POST /auth/change-password",
         "POST /auth/reset-password-request", "POST /auth/reset-password", "GET /auth/permissions",
         "GET /auth/permissions/{permission}",

@@ -47,6 +47,14 @@ async def test_the_token_opens_the_api_as_a_service(api: httpx.AsyncClient) -> N
     assert answer.json() == ["acme", "admin", "service", ["ROLE_ADMIN", "ROLE_M2M"]]
 
 
+async def test_other_methods_are_refused_in_oauth_s_words(api: httpx.AsyncClient, mint: Mint) -> None:
+    refused = {"error": "method_not_allowed", "error_description": "method_not_allowed"}
+    for method in ("GET", "PUT", "DELETE", "PATCH"):
+        answer = await api.request(method, "/oauth/token", headers={"Authorization": f"Bearer {mint()}"})
+        assert (answer.status_code, answer.json(), answer.headers["allow"]) == (405, refused, "POST")
+        assert (await api.request(method, "/oauth/token")).status_code == 401
+
+
 async def test_a_secret_is_accepted_encoded_and_as_it_stands(api: httpx.AsyncClient) -> None:
     for secret in (SECRET, quote_plus(SECRET)):
         answer = await api.post("/oauth/token", data=GRANT, headers=basic("boot", secret))
