@@ -30,6 +30,16 @@ def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield valkey.url
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_emptying() -> None:
+    """Tests that commit are cleaned up after by ours, not by Django's flush."""
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty_database
+
+    TransactionTestCase._fixture_teardown = lambda _: empty_database()  # type: ignore[method-assign] - no hook for it
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(postgres_url: str) -> None:
     """pytest-django makes its test database on the same server."""
