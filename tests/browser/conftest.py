@@ -60,8 +60,9 @@ class Site:
         return f"http://127.0.0.1:{self.node.http_port}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    """Ended with its module: while it runs, so does an event loop, and no other test could have one."""
     if CHROMIUM is None:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:

@@ -8,7 +8,7 @@ import httpx
 
 from tests.contract.identity.conftest import Running
 
-UNDOCUMENTED = {("*", "/.well-known/jwks.json")}
+UNDOCUMENTED = {("*", "/.well-known/jwks.json"), ("*", "/oauth/token")}
 """Other methods of a documented path."""
 
 

@@ -224,7 +224,7 @@ def broken(walk: Walk) -> None:
 
 
 def mails(walk: Walk) -> str:
-    return "\n".join(mail.get_content() for mail in walk.mailbox.mails)
+    return "\n".join(mail.get_content() for mail in walk.mailbox.taken)
 
 
 def until(found: Callable[[], list[str]]) -> str:
