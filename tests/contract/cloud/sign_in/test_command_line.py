@@ -12,7 +12,7 @@ from tenants.models import Organisation, Role, Tier
 from tenants.services.audit import PLATFORM
 from tenants.services.tiers import assign_tier
 from tests.contract.cloud.conftest import work
-from tests.contract.cloud.test_sign_in import Cli, allowed, error
+from tests.contract.cloud.sign_in.conftest import Cli, allowed, error
 from tests.contract.tenants.people.conftest import Make, sign_in, somebody
 
 __all__ = ["somebody"]
