@@ -11,7 +11,6 @@ from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
     UnfoldAdminSelectWidget,
@@ -22,7 +21,7 @@ from unfold.widgets import (
 
 from tenants.admin.base import OperatorAdmin
 from tenants.admin.forms import Indented
-from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
+from tenants.admin.operation import ConfirmForm, Outcome, Refused, creation, edition
 from tenants.models import Backend, Environment, Orphan
 from tenants.provisioning.drivers import UnknownDriver
 from tenants.services.audit import Doer
@@ -84,23 +83,15 @@ class BackendAdmin(OperatorAdmin):
     )  # fmt: skip
     readonly_fields = ("missing",)
     operations = (
-        Operation(
+        creation(
             name="create",
             title="New back end",
             confirm="Create",
-            icon="add",
-            permission="add",
-            makes_row=True,
-            variant=ActionVariant.PRIMARY,
             form=BackendForm,
             explain=lambda _: ("Environments can be ordered there as soon as a tier lists it.",),
             perform=_save,
         ),
-        Operation(
-            name="edit",
-            title="Edit",
-            confirm="Save",
-            icon="edit",
+        edition(
             form=BackendForm,
             explain=lambda _: ("New environments are made this way; those that stand keep what they were made with.",),
             perform=_save,

@@ -9,7 +9,6 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminIntegerFieldWidget,
@@ -19,7 +18,7 @@ from unfold.widgets import (
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
 from tenants.admin.base import OperatorAdmin
 from tenants.admin.forms import EnvironmentField, moment
-from tenants.admin.operation import ConfirmForm, Operation, Outcome, typed_in_production
+from tenants.admin.operation import ConfirmForm, Operation, Outcome, creation, deletion, typed_in_production
 from tenants.models import Client
 from tenants.services.audit import Doer
 from tenants.services.clients import Issued, create_client, delete_client, rotate_secret
@@ -72,14 +71,10 @@ def _shown(message: str, issued: Issued) -> Outcome:
 
 
 OPERATIONS = (
-    Operation(
+    creation(
         name="create",
         title="New client",
         confirm="Create",
-        icon="add",
-        permission="add",
-        makes_row=True,
-        variant=ActionVariant.PRIMARY,
         form=CreateForm,
         explain=lambda _: ("The client can fetch tokens at once. Its secret is shown once, on the next page.",),
         perform=_create,
@@ -97,12 +92,7 @@ OPERATIONS = (
         expected=lambda client: typed_in_production(client.environment),
         is_possible=lambda client: not client.is_configured,
     ),
-    Operation(
-        name="delete",
-        title="Delete",
-        icon="delete",
-        permission="delete",
-        variant=ActionVariant.DANGER,
+    deletion(
         explain=lambda client: (
             f"{client} cannot fetch tokens any more within about a second.",
             "Tokens it has fetched live until they expire; to end them at once, invalidate the signing key.",

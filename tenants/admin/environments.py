@@ -10,13 +10,12 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.urls import URLPattern
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from tenants.admin.base import LookedAtInline, OperatorAdmin
 from tenants.admin.forms import OrganisationField
 from tenants.admin.models import model_urls
-from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused, typed_in_production
+from tenants.admin.operation import ConfirmForm, Outcome, Refused, creation, deletion, typed_in_production
 from tenants.models import (
     LOCAL,
     Backend,
@@ -120,14 +119,10 @@ def _delete(doer: Doer, environment: Environment, _: Mapping[str, Any]) -> Outco
     return Outcome(message="The environment is closed and being removed.", goto=run)
 
 
-ORDER = Operation(
+ORDER = creation(
     name="order",
     title="New environment",
     confirm="Order",
-    icon="add",
-    permission="add",
-    makes_row=True,
-    variant=ActionVariant.PRIMARY,
     explain=lambda _: (
         "A provisioning run makes the environment's schema, its tables and its first client.",
         "The client's id and secret are shown once, on the next page.",
@@ -135,12 +130,7 @@ ORDER = Operation(
     form=OrderForm,
     perform=_order,
 )
-DELETE = Operation(
-    name="delete",
-    title="Delete",
-    icon="delete",
-    permission="delete",
-    variant=ActionVariant.DANGER,
+DELETE = deletion(
     explain=lambda environment: (
         f"{environment} is closed at once: every caller is refused.",
         "All its entities with their history, its models, workflows, messages and clients are removed.",

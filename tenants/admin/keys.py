@@ -13,14 +13,21 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldBooleanSwitchWidget
 
 from cyoda.clock import system_clock
 from cyoda.conf import Conf
 from tenants.admin.base import OperatorAdmin
 from tenants.admin.forms import GraceForm, RenewalForm, moment
-from tenants.admin.operation import Operation, Outcome, Refused, typed_in_production
+from tenants.admin.operation import (
+    Outcome,
+    Refused,
+    creation,
+    deletion,
+    invalidation,
+    reactivation,
+    typed_in_production,
+)
 from tenants.identity.validity import grace_period, new_window, renewed_window
 from tenants.models import Audience, SigningKey, TrustedKey
 from tenants.services import keypairs, trusted_keys
@@ -101,13 +108,9 @@ def _delete_trusted(doer: Doer, key: TrustedKey, _: Mapping[str, Any]) -> Outcom
 
 
 PAIR_OPERATIONS = (
-    Operation(
+    creation(
         name="issue",
         title="Issue key",
-        icon="add",
-        permission="add",
-        makes_row=True,
-        variant=ActionVariant.PRIMARY,
         form=IssueForm,
         explain=lambda _: (
             "A new RSA key is made; of the active keys of an audience the one that became valid last signs.",
@@ -115,11 +118,7 @@ PAIR_OPERATIONS = (
         ),
         perform=_issue,
     ),
-    Operation(
-        name="invalidate",
-        title="Invalidate",
-        icon="block",
-        variant=ActionVariant.DANGER,
+    invalidation(
         form=GraceForm,
         explain=lambda key: (
             "Every token signed with this key is refused on every node within a second, whoever holds it.",
@@ -130,21 +129,13 @@ PAIR_OPERATIONS = (
         is_possible=lambda key: key.is_active,
         expected=lambda key: key.kid,
     ),
-    Operation(
-        name="reactivate",
-        title="Reactivate",
-        icon="check_circle",
+    reactivation(
         form=RenewalForm,
         explain=lambda key: ("Tokens of this key are accepted again within a second, and it may sign new ones.",),
         perform=_reactivate_pair,
         is_possible=lambda key: key.deleted_at is None,
     ),
-    Operation(
-        name="delete",
-        title="Delete",
-        icon="delete",
-        permission="delete",
-        variant=ActionVariant.DANGER,
+    deletion(
         explain=lambda key: (
             "Every token signed with this key is refused within a second, and it leaves the JWKS.",
             "The key cannot be brought back, not even by a restart.",
@@ -155,31 +146,19 @@ PAIR_OPERATIONS = (
     ),
 )
 TRUSTED_OPERATIONS = (
-    Operation(
-        name="invalidate",
-        title="Invalidate",
-        icon="block",
-        variant=ActionVariant.DANGER,
+    invalidation(
         form=GraceForm,
         explain=lambda key: (f"Tokens that {key} vouches for can be exchanged no more.",),
         perform=_invalidate_trusted,
         is_possible=lambda key: key.is_active,
         expected=lambda key: typed_in_production(key.environment),
     ),
-    Operation(
-        name="reactivate",
-        title="Reactivate",
-        icon="check_circle",
+    reactivation(
         form=RenewalForm,
         explain=lambda key: (f"Tokens that {key} vouches for can be exchanged again.",),
         perform=_reactivate_trusted,
     ),
-    Operation(
-        name="delete",
-        title="Delete",
-        icon="delete",
-        permission="delete",
-        variant=ActionVariant.DANGER,
+    deletion(
         explain=lambda key: (f"{key} is forgotten, and any tenant may register its id.",),
         perform=_delete_trusted,
         expected=lambda key: typed_in_production(key.environment),

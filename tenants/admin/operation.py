@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -99,3 +100,13 @@ class Operation:
     def attribute(self) -> str:
         """Under which name an admin keeps the page."""
         return f"operation_{self.name.replace('-', '_')}"
+
+
+creation = partial(Operation, icon="add", permission="add", makes_row=True, variant=ActionVariant.PRIMARY)
+edition = partial(Operation, name="edit", title="Edit", confirm="Save", icon="edit")
+deletion = partial(
+    Operation, name="delete", title="Delete", icon="delete", permission="delete", variant=ActionVariant.DANGER
+)
+invalidation = partial(Operation, name="invalidate", title="Invalidate", icon="block", variant=ActionVariant.DANGER)
+reactivation = partial(Operation, name="reactivate", title="Reactivate", icon="check_circle")
+"""What most kinds of rows have, named and shown alike everywhere."""

@@ -7,10 +7,9 @@ from typing import Any
 
 from django.contrib import admin
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from tenants.admin.base import OperatorAdmin
-from tenants.admin.operation import Operation, Outcome, typed_in_production
+from tenants.admin.operation import Operation, Outcome, deletion, invalidation, reactivation, typed_in_production
 from tenants.models import OidcProvider
 from tenants.services import providers
 from tenants.services.audit import Doer
@@ -47,11 +46,7 @@ OPERATIONS = (
         perform=_reload,
         is_possible=lambda provider: provider.is_active,
     ),
-    Operation(
-        name="invalidate",
-        title="Invalidate",
-        icon="block",
-        variant=ActionVariant.DANGER,
+    invalidation(
         explain=lambda provider: (
             f"Tokens of {provider} are refused on every node within a second. Its URI stays taken.",
         ),
@@ -59,20 +54,12 @@ OPERATIONS = (
         is_possible=lambda provider: provider.is_active,
         expected=lambda provider: typed_in_production(provider.environment),
     ),
-    Operation(
-        name="reactivate",
-        title="Reactivate",
-        icon="check_circle",
+    reactivation(
         explain=lambda provider: (f"Tokens of {provider} are accepted again within a second.",),
         perform=_reactivate,
         is_possible=lambda provider: not provider.is_active,
     ),
-    Operation(
-        name="delete",
-        title="Delete",
-        icon="delete",
-        permission="delete",
-        variant=ActionVariant.DANGER,
+    deletion(
         explain=lambda provider: (f"{provider} is forgotten: its tokens are refused, and its URI is free again.",),
         perform=_delete,
         expected=lambda provider: typed_in_production(provider.environment),

@@ -20,7 +20,7 @@ from unfold.widgets import (
 
 from tenants.admin.base import OperatorAdmin
 from tenants.admin.forms import Indented, OrganisationField, moment
-from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused
+from tenants.admin.operation import ConfirmForm, Operation, Outcome, Refused, creation, deletion, edition
 from tenants.models import Organisation, Subscription, Tier
 from tenants.services.audit import Doer
 from tenants.services.tiers import InvalidTier, TierInUse, assign_tier, cancel_subscription, delete_tier, save_tier
@@ -100,23 +100,15 @@ def _cancel(doer: Doer, subscription: Subscription, _: Mapping[str, Any]) -> Out
 
 
 TIER_OPERATIONS = (
-    Operation(
+    creation(
         name="create",
         title="New tier",
         confirm="Create",
-        icon="add",
-        permission="add",
-        makes_row=True,
-        variant=ActionVariant.PRIMARY,
         form=TierForm,
         explain=lambda _: ("The tier can be given to organisations. Nobody has it yet.",),
         perform=_save,
     ),
-    Operation(
-        name="edit",
-        title="Edit",
-        confirm="Save",
-        icon="edit",
+    edition(
         form=TierForm,
         explain=lambda tier: (
             f"Every organisation with the tier {tier} has these limits within about a second.",
@@ -132,12 +124,7 @@ TIER_OPERATIONS = (
         explain=lambda tier: (f"The organisation has the tier {tier} from now on, in place of the one it has.",),
         perform=_assign,
     ),
-    Operation(
-        name="delete",
-        title="Delete",
-        icon="delete",
-        permission="delete",
-        variant=ActionVariant.DANGER,
+    deletion(
         explain=lambda tier: (f"{tier} is removed. A tier that organisations have, or had, cannot be deleted.",),
         perform=_delete,
     ),
