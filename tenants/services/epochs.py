@@ -76,5 +76,5 @@ class Freshness:
                 await self.look()
             except StorageUnavailable:
                 log.warning("configuration cannot be reread; what was read last stays in force")
-            except Exception:
+            except Exception:  # an edge of the node: one fault must not end all looking
                 log.exception("configuration cannot be reread; what was read last stays in force")

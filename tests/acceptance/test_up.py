@@ -18,7 +18,7 @@ from cyoda.embedded.home import free_port
 
 ROOT = Path(__file__).parents[2]
 START_PATIENCE_S = 60
-SECOND_START_S = 10.0
+SECOND_START_S = 5.0
 
 
 class Up:

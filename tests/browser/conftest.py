@@ -131,7 +131,14 @@ class Visit:
 
     @property
     def text(self) -> str:
+        """Of the whole page: a click is over as soon as the first bytes of the next one are there."""
+        self.page.wait_for_load_state()
         return self.page.locator("body").inner_text()
+
+    @property
+    def html(self) -> str:
+        self.page.wait_for_load_state()
+        return self.page.content()
 
 
 Visits = Callable[..., Visit]
