@@ -41,6 +41,11 @@ def uuid(text: str) -> UUID | None:
     return UUID(int=int((match[1] or match[2] or match[3]).replace("-", ""), 16)) if match else None
 
 
+def with_plus(text: str) -> str:
+    """A moment of a query whose `+` was not escaped, which arrives as a space (contract: control plane 7)."""
+    return text.replace(" ", "+")
+
+
 def date_time(text: str) -> datetime | None:
     """RFC 3339 with an upper-case `T`, seconds and a mandatory offset, or a bare date (midnight UTC); in UTC.
 

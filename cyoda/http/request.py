@@ -108,9 +108,9 @@ class ApiRequest:
         return None if text is None else _bound(name, binding.uuid(text))
 
     def query_time(self, name: str) -> datetime | None:
-        """A moment in UTC; an empty value counts as absent."""
+        """A moment in UTC; an empty value counts as absent. A `+` that was not escaped may stand in its offset."""
         text = self._single(name)
-        return _bound(name, binding.date_time(text)) if text else None
+        return _bound(name, binding.date_time(binding.with_plus(text))) if text else None
 
     def required_text(self, name: str) -> str:
         text = self._single(name)

@@ -7,17 +7,19 @@ from uuid import UUID
 
 from msgspec import Meta
 
-from cyoda.errors import BadRequest, EntityModified, EntityNotFound, TransitionNotFound
+from cyoda.errors import BadRequest, EntityModified, EntityNotFound, StorageUnavailable, TransitionNotFound
 from cyoda.http import binding
 from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes
+from cyoda.jsonio import dumps
 from workflows.api.binding import BODY_LIMIT_BYTES, UNREADABLE_REQUEST_BODY, model_key
 from workflows.api.conditions import Condition
 from workflows.api.entities import CommittedShape, committed_response
 from workflows.api.search import SEARCH_ERRORS
-from workflows.api.wire import POINT_IN_TIME, WRITE_ERRORS, Entity, Moment
-from workflows.services import entities
+from workflows.api.wire import POINT_IN_TIME, WRITE_ERRORS, Entity, Json, Moment, Shape
+from workflows.core.message import MessageHeader
+from workflows.services import entities, messages
 from workflows.services.envelope import envelope
 from workflows.services.platform import Platform
 from workflows.services.search import MAX_LIMIT, search_direct
@@ -44,6 +46,36 @@ async def search_array(request: ApiRequest, platform: Platform, join: Join | Non
         request.principal, key, condition, limit=request.query_text("limit"), at=at, platform=platform, join=join
     )
     return json_bytes(b"[%b]" % b",".join(map(envelope, found)))
+
+
+class OldMetaData(Shape, frozen=True, kw_only=True):
+    """Nothing is indexed, so all is in `values`."""
+
+    values: dict[str, Json]
+    indexed_values: dict[str, Json]
+
+
+class OldMessage(Shape, frozen=True, kw_only=True):
+    """`content` is the JSON text of the payload."""
+
+    header: MessageHeader
+    meta_data: OldMetaData
+    content: str
+
+
+@operation(
+    "Read a message (older clients): its content as text",
+    answer=OldMessage,
+    errors=[EntityNotFound, StorageUnavailable],
+    deprecated=True,
+)
+async def get_message(request: ApiRequest, platform: Platform) -> Response:
+    message = await messages.get_message(request.principal, request.path_uuid("messageId"), platform=platform)
+    content = dumps(message.payload.decode())
+    return json_bytes(
+        b'{"header":%b,"metaData":{"values":%b,"indexedValues":{}},"content":%b}'
+        % (message.header, message.metadata, content)
+    )
 
 
 @operation(

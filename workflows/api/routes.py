@@ -27,6 +27,7 @@ from workflows.api import (
     models,
     search,
     search_jobs,
+    state_machines,
     statistics,
     workflows,
 )
@@ -98,6 +99,15 @@ _LEGACY_PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("GET", "/search/snapshot/{jobId}/status", READ, search_jobs.snapshot_status),
     ("GET", "/search/snapshot/{jobId}", READ, search_jobs.snapshot_results),
     ("PUT", "/search/snapshot/{jobId}/cancel", READ, search_jobs.cancel_snapshot),
+    ("GET", "/message/get/{messageId}", READ, legacy.get_message),
+    ("GET", "/platform-api/statemachine/workflows", READ, state_machines.list_state_machines),
+    (
+        "PUT",
+        "/platform-api/statemachine/persisted/workflows/{workflowId}",
+        CONFIGURE,
+        state_machines.switch_state_machine,
+    ),
+    ("POST", "/platform-api/statemachine/import", CONFIGURE, state_machines.import_state_machine),
 )
 _LEGACY_SUBMIT = "/search/snapshot/{entityName}/{modelVersion}"
 

@@ -43,6 +43,7 @@ PATH_TYPES = {
     "entityId": UUID,
     "messageId": UUID,
     "transactionId": UUID,
+    "workflowId": UUID,
 }
 """Path parameters that are not any text."""
 

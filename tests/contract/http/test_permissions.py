@@ -51,6 +51,8 @@ CONFIGURES = {
     "PUT /model/{entityName}/{modelVersion}/indexes",
     "DELETE /model/{entityName}/{modelVersion}",
     "POST /model/{entityName}/{modelVersion}/workflow/import",
+    "PUT /platform-api/statemachine/persisted/workflows/{workflowId}",
+    "POST /platform-api/statemachine/import",
 }
 QUESTIONS = {
     "POST /model/validate/{entityName}/{modelVersion}",

@@ -25,6 +25,7 @@ MERGE = {"Content-Type": "application/merge-patch+json", "If-Match": "*"}
 KEYS = {"uniqueKeys": [{"id": "k", "fields": ["$.name"]}]}
 INDEXES = {"indexes": [{"id": "by-name", "fields": ["$.name"]}]}
 GROUPING = {"groupBy": ["state"]}
+MACHINE = {"workflow": [{"id": 1, "name": "review", "entityClassName": "order.1"}], "state": [{"id": 1, "name": "A"}]}
 NEW_ITEM = {"model": {"name": "order", "version": 1}, "payload": "{}"}
 
 
@@ -88,6 +89,12 @@ CROSSINGS: dict[str, list[Crossing]] = {
     "GET /search/snapshot/{jobId}": [NO_JOB],
     "PUT /search/snapshot/{jobId}/cancel": [NO_JOB],
     "POST /search/snapshot/{entityName}/{modelVersion}": [Crossing("MODEL_NOT_FOUND", json=MATCH_ALL)],
+    "GET /message/get/{messageId}": [NO_ENTITY],
+    "GET /platform-api/statemachine/workflows": [NOTHING_THERE, Crossing(None, "?entityClassName=order.1")],
+    "PUT /platform-api/statemachine/persisted/workflows/{workflowId}": [
+        Crossing("WORKFLOW_NOT_FOUND", json={"active": False})
+    ],
+    "POST /platform-api/statemachine/import": [Crossing("MODEL_NOT_FOUND", json=MACHINE)],
     "GET /audit/entity/{entityId}": [NO_ENTITY],
     "GET /audit/entity/{entityId}/workflow/{transactionId}/finished": [NO_ENTITY],
     "GET /help/workflows/schema-version/versions": [NOTHING_THERE],
@@ -144,11 +151,12 @@ async def owned(api: httpx.AsyncClient) -> dict[str, str]:
     (sent,) = ok(await api.post("/message/new/s", json={"payload": 1}))
     job_id = ok(await api.post("/search/async/order/1", json=MATCH_ALL))
     await ended(api, job_id)
+    (machine,) = ok(await api.get("/platform-api/statemachine/workflows"))
     return {
         "entityName": "order", "modelVersion": "1", "entityId": entity_id, "messageId": sent["entityIds"][0],
         "transactionId": (await read(api, entity_id))["meta"]["transactionId"], "jobId": job_id, "subject": "s",
         "format": "JSON", "dataFormat": "JSON", "converter": "SIMPLE_VIEW", "changeLevel": "STRUCTURAL",
-        "transition": "approve",
+        "transition": "approve", "workflowId": machine["id"],
     }  # fmt: skip
 
 
