@@ -41,8 +41,9 @@ up: $(STAMP)
 reset: $(STAMP)
 	@$(BIN)/python manage.py up --reset
 
+# Two processes, each with servers of its own: a file's tests stay together and share what they started.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check

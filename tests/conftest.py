@@ -44,3 +44,12 @@ def quick_emptying() -> None:
 def django_db_modify_db_settings(postgres_url: str) -> None:
     """pytest-django makes its test database on the same server."""
     use_database(postgres_url)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that schemathesis makes of one function get ids of their own: run by two processes, tests that share an id
+    would be one."""
+    for item in items:
+        if item.parent is not None and not item.nodeid.endswith(item.name):
+            item._id = item.parent.id.child(item.name)  # type: ignore[attr-defined] - there is no other way
