@@ -317,7 +317,7 @@ async def test_a_client_that_may_not_be_a_member_is_told_so(live: LiveNode, memb
 
 
 async def test_a_stopping_member_finishes_what_it_has_and_takes_nothing_new(
-    api: httpx.AsyncClient, member: Member, connect: Connect
+    live: LiveNode, api: httpx.AsyncClient, member: Member, connect: Connect
 ) -> None:
     entered, release = asyncio.Event(), asyncio.Event()
 
@@ -333,14 +333,38 @@ async def test_a_stopping_member_finishes_what_it_has_and_takes_nothing_new(
     await asyncio.wait_for(entered.wait(), PATIENCE_SECONDS)
     entered.clear()
     member.stop()
-    second = asyncio.create_task(api.post("/entity/JSON/order/1", json={"amount": 2}))
-    await asyncio.wait({second}, timeout=0.2)
+    await until(lambda: not live.members)
+    refused(await api.post("/entity/JSON/order/1", json={"amount": 2}), 503, "NO_COMPUTE_MEMBER_FOR_TAG")
     assert not entered.is_set()
     release.set()
     (chunk,) = ok(await first)
     await asyncio.wait_for(serving, PATIENCE_SECONDS)
     assert (await read(api, chunk["entityIds"][0]))["data"] == {"amount": 1, "note": "finished"}
-    refused(await second, 503, "COMPUTE_MEMBER_DISCONNECTED")
+
+
+async def test_of_two_members_the_one_that_stops_finishes_its_work_and_the_other_gets_all_that_is_new(
+    live: LiveNode, api: httpx.AsyncClient, connect: Connect
+) -> None:
+    old, new, release = Member(tags=["tests"]), Member(tags=["tests"]), asyncio.Event()
+
+    async def slow(order: dict[str, Any]) -> dict[str, Any]:
+        await release.wait()
+        return order | {"note": "old"}
+
+    old.processor("work")(slow)
+    new.processor("work")(lambda order: order | {"note": "new"})
+    serving = await connect(old)
+    await order_model(api, "processor", "work")
+    first = asyncio.create_task(api.post("/entity/JSON/order/1", json={"amount": 0}))
+    await until(lambda: live.members[0].outstanding)
+    await connect(new)
+    old.stop()
+    await until(lambda: len(live.members) == 1)
+    later = [ok(await api.post("/entity/JSON/order/1", json={"amount": amount})) for amount in range(1, 20)]
+    release.set()
+    await asyncio.wait_for(serving, PATIENCE_SECONDS)
+    stored = [await read(api, chunk["entityIds"][0]) for (chunk,) in (ok(await first), *later)]
+    assert [entity["data"]["note"] for entity in stored] == ["old"] + ["new"] * 19
 
 
 async def test_what_takes_too_long_is_left_behind_when_a_member_stops(

@@ -80,7 +80,7 @@ class Admission:
     def admit(self, member: Member) -> None:
         """Give a member's room to callouts that wait for it."""
         queues = self._queues.get(member.tenant)
-        while queues and not member.is_gone and self.has_room(member):
+        while queues and not member.is_leaving and self.has_room(member):
             future = self._longest_waiting(queues, member)
             if future is None:
                 return

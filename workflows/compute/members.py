@@ -92,6 +92,7 @@ class Member:
         self._clock = clock
         self._pending: dict[str, Pending] = {}
         self.is_gone = False
+        self.is_leaving = False
 
     @property
     def outstanding(self) -> int:
@@ -137,7 +138,7 @@ class Member:
 
     def gone(self) -> None:
         """The stream has ended: all that waits fails at once, and so does every later question."""
-        self.is_gone = True
+        self.is_gone = self.is_leaving = True
         waiting = list(self._pending.values())
         self._pending.clear()
         for pending in waiting:
@@ -157,12 +158,17 @@ class Registry:
 
     def remove(self, member: Member) -> None:
         """Forget a member and fail what it was asked. Removing an absent one is fine."""
+        self.retire(member)
+        member.gone()
+
+    def retire(self, member: Member) -> None:
+        """Ask a member nothing more; it may still answer what it was asked. Retiring an absent one is fine."""
+        member.is_leaving = True
         members = self._tenants.get(member.tenant)
         if members is not None:
             members.remove(member)
             if not members.all:
                 del self._tenants[member.tenant]
-        member.gone()
         self.admission.left(member.tenant, lambda requirement: bool(self.candidates(member.tenant, requirement)))
 
     def candidates(self, tenant: TenantId, requirement: str) -> Sequence[Member]:

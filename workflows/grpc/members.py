@@ -10,9 +10,12 @@ from cyoda import jsonio
 from cyoda.principal import TenantId
 
 JOIN = "CalculationMemberJoinEvent"
+LEAVE = "CalculationMemberLeaveEvent"
+"""Not of the contract: a stopping member wants no more callouts, and is told when none will come (docs/adr/0008)."""
 GREET = "CalculationMemberGreetEvent"
 KEEP_ALIVE = "CalculationMemberKeepAliveEvent"
-SIGNS_OF_LIFE = frozenset({KEEP_ALIVE, "EventAckResponse"})
+ACKNOWLEDGEMENT = "EventAckResponse"
+SIGNS_OF_LIFE = frozenset({KEEP_ALIVE, ACKNOWLEDGEMENT, LEAVE})
 
 
 class Join(msgspec.Struct, rename="camel"):
@@ -47,3 +50,8 @@ def keep_alive(member_id: UUID) -> bytes:
     """The payload of the server's probe; clients acknowledge its `id`."""
     text = str(member_id)
     return jsonio.dumps({"id": text, "memberId": text, "success": True})
+
+
+def acknowledgement(source_event_id: str) -> bytes:
+    """The payload that tells a member that an event of its own has had its effect."""
+    return jsonio.dumps({"id": source_event_id, "sourceEventId": source_event_id, "success": True})

@@ -192,6 +192,8 @@ class MemberStream:
             if event.type in RESPONSE_TYPES:
                 if not member.receive(cloudevents.data_of(event)):
                     _log.debug("member %s answered what it was not asked, or too late", member.id)
+            elif event.type == members.LEAVE:
+                self._retire(member, event.id)
             elif event.type not in members.SIGNS_OF_LIFE:
                 _log.info("member %s sent an event of the unexpected type %.100r", member.id, event.type)
                 return
@@ -200,6 +202,11 @@ class MemberStream:
             return
         self._heard_at = self._loop.time()
         member.seen()
+
+    def _retire(self, member: Member, event_id: str) -> None:
+        self._ports.registry.retire(member)
+        told = cloudevents.write(members.ACKNOWLEDGEMENT, members.acknowledgement(event_id))
+        self._loop.call_soon(self._outbox.put, told)  # after the callouts that were given to it before
 
     def _probe_later(self, member: Member) -> None:
         interval = self._ports.keep_alive.interval.total_seconds()

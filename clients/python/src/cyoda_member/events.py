@@ -15,6 +15,7 @@ from cyoda_member.generated.cloudevents_pb2 import CloudEvent
 from cyoda_member.handlers import Kind
 
 JOIN = "CalculationMemberJoinEvent"
+LEAVE = "CalculationMemberLeaveEvent"
 GREET = "CalculationMemberGreetEvent"
 KEEP_ALIVE = "CalculationMemberKeepAliveEvent"
 ACK = "EventAckResponse"
@@ -55,6 +56,11 @@ def event(event_type: str, text: str) -> CloudEvent:
 
 def join(tags: Sequence[str]) -> CloudEvent:
     return event(JOIN, exact.dumps({"id": str(uuid.uuid4()), "tags": list(tags), "success": True}))
+
+
+def leave() -> CloudEvent:
+    """ "No more callouts, please"; a platform that does not know it says nothing."""
+    return event(LEAVE, exact.dumps({"id": str(uuid.uuid4()), "success": True}))
 
 
 def acknowledgement(keep_alive: CloudEvent) -> CloudEvent:

@@ -163,7 +163,7 @@ class Member:
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
             if not serving.done():
-                stream.is_draining = True
+                await stream.leave()
                 await work.finish(self._drain_seconds)
                 await stream.close()
                 await asyncio.wait({serving}, timeout=HALF_CLOSE_SECONDS)

@@ -20,6 +20,7 @@ from cyoda_member.handlers import Handlers, encoded
 _log = logging.getLogger("cyoda_member")
 _EOF: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue] - defined by the C extension
 HALF_CLOSE_SECONDS = 5.0
+LEAVE_SECONDS = 1.0
 
 
 @dataclass(slots=True)
@@ -69,6 +70,8 @@ class Stream:
         self.is_greeted = False
         self.is_draining = False
         self.is_over = False
+        self._is_leaving = False
+        self._has_left = asyncio.Event()
 
     async def run(self, tags: Sequence[str]) -> None:
         """Serve until the stream ends. Raises grpc.aio.AioRpcError unless it ends with OK."""
@@ -89,6 +92,8 @@ class Stream:
             self._work.start(received, self)
         elif received.type == events.KEEP_ALIVE:
             await self.send(events.acknowledgement(received))
+        elif received.type == events.ACK and self._is_leaving:
+            self._has_left.set()
         elif received.type == events.GREET:
             self.is_greeted = True
             _log.info("joined as member %s", events.payload(received).get("memberId"))
@@ -102,6 +107,17 @@ class Stream:
                 await self._call.write(message)
             except (grpc.RpcError, grpc.aio.UsageError, grpc.aio.InternalError, asyncio.InvalidStateError) as error:
                 _log.warning("%s could not be sent: %s", message.type, type(error).__name__)
+
+    async def leave(self) -> None:
+        """Ask for no more callouts and take those that come until the platform has heard; then take none."""
+        if self.is_greeted:
+            self._is_leaving = True
+            await self.send(events.leave())
+            try:
+                await asyncio.wait_for(self._has_left.wait(), LEAVE_SECONDS)
+            except TimeoutError:
+                pass
+        self.is_draining = True
 
     async def close(self) -> None:
         """Say that nothing more comes; everything written before arrives first."""
