@@ -27,6 +27,7 @@ from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
 from cyoda.operators import ensure_operator, setup_path
+from cyoda.pages_api import NodePagesApi, asked_by_pages
 from cyoda.runtime import Addresses, build_node, serve
 from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
@@ -79,7 +80,8 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     try:
         async with tenants:
             bearers = NodeBearers(identity.authenticator, own_loop, identity.issuer)
-            with asked_by_operators(operators), judged_by(bearers):
+            pages = NodePagesApi(node.api, own_loop)
+            with asked_by_operators(operators), judged_by(bearers), asked_by_pages(pages):
                 await serve(node, announce)
     finally:
         await orm.close()

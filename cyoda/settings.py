@@ -37,6 +37,7 @@ SHARED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # its modules are loaded with the pages (cyoda/urls.py)
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -59,6 +60,7 @@ TENANT_SCHEMAS = "cyoda.schemas.PostgresSchemas"
 DATA_PLANE_WORKER = "cyoda.worker.worker"
 DATA_PLANE = "cyoda.data_plane.data_plane"
 BEARERS = "cyoda.bearers.bearers"
+PAGES_API = "cyoda.pages_api.pages_api"
 PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any
+from urllib.parse import unquote
 
 from cyoda.admission import Admission
 from cyoda.errors import CyodaError
@@ -19,6 +20,7 @@ from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, S
 from cyoda.http.response import JSON, Header, Response
 from cyoda.http.router import ANY_METHOD, Match, Route, Router, path_segments
 from cyoda.permissions import require
+from cyoda.principal import Principal
 from cyoda.telemetry.request_ids import begin
 
 AsgiApp = Callable[[Scope, Receive, Send], Any]
@@ -77,6 +79,27 @@ class HttpApp:
         self._observe(method, template, response.status, perf_counter() - started)
         return None
 
+    async def ask(
+        self, principal: Principal, method: str, target: str, headers: Iterable[Header], body: bytes
+    ) -> Response:
+        """The answer to a request of this process itself, in the name of a principal that it vouches for.
+
+        `target` is the path below the context path with its query. Reads are not held to the rate limits of callers.
+        """
+        raw_path, _, query = target.partition("?")
+        given = [*headers, (b"content-length", b"%d" % len(body))]
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "path": self._prefix + unquote(raw_path),
+            "raw_path": (self._prefix + raw_path).encode(),
+            "query_string": query.encode(),
+            "headers": given,
+        }
+        _, response = await self._answer(scope, _receive_whole(body), dict(given), raw_path, principal)
+        assert response is not None
+        return response
+
     def _is_ours(self, raw_path: str, method: str) -> bool:
         if self._prefix:
             return raw_path.startswith(self._prefix) and raw_path[len(self._prefix) :][:1] in ("", "/")
@@ -87,9 +110,14 @@ class HttpApp:
         return match.route is not None or bool(match.allowed)
 
     async def _answer(
-        self, scope: Scope, receive: Receive, headers: dict[bytes, bytes], raw_path: str
+        self,
+        scope: Scope,
+        receive: Receive,
+        headers: dict[bytes, bytes],
+        raw_path: str,
+        known: Principal | None = None,
     ) -> tuple[str, Response | None]:
-        """The template and the answer; None when the client has gone."""
+        """The template and the answer; None when the client has gone. `known` needs no authentication."""
         preflight = self._cors.preflight(scope["method"], headers)
         if preflight is not None:
             return UNMATCHED, preflight
@@ -101,7 +129,9 @@ class HttpApp:
             if route is not None:
                 template = route.template
             request = ApiRequest(scope, receive, path=path, headers=headers, values=match.values)
-            if route is None or not route.public:
+            if known is not None:
+                request.principal = known
+            elif route is None or not route.public:
                 request.principal = await self._authenticator.authenticate(request.header(b"authorization"))
             if route is None:
                 if refusal is not None:
@@ -109,7 +139,7 @@ class HttpApp:
                 return template, _no_route(match)
             if route.action is not None:
                 require(request.principal, route.action)
-            if self._admission is not None and not route.public:
+            if self._admission is not None and not route.public and (known is None or request.method != "GET"):
                 await self._admit(request, route, self._admission)
             return template, await route.handler(request)
         except CyodaError as error:
@@ -160,6 +190,13 @@ def _health_routes(is_healthy: Callable[[], bool]) -> list[Route]:
         Route("GET", "/health", health, public=True),
         Route(ANY_METHOD, "/health", other_method, public=True),
     ]
+
+
+def _receive_whole(body: bytes) -> Receive:
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive
 
 
 async def _acknowledge_lifespan(receive: Receive, send: Send) -> None:

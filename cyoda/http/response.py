@@ -30,6 +30,10 @@ class Response:
         self.content_type = content_type
         self.headers = headers
 
+    def whole(self) -> bytes:
+        """The body, for whoever does not send it."""
+        return self.body
+
     async def send(self, send: Send, extra: Sequence[Header]) -> None:
         headers = [(b"content-length", b"%d" % len(self.body)), *self.headers, *extra]
         if self.content_type:
@@ -46,6 +50,9 @@ class StreamResponse(Response):
     def __init__(self, chunks: Iterable[bytes], content_type: bytes) -> None:
         super().__init__(200, b"", content_type)
         self.chunks = chunks
+
+    def whole(self) -> bytes:
+        return b"".join(self.chunks)
 
     async def send(self, send: Send, extra: Sequence[Header]) -> None:
         headers = [*self.headers, *extra, (b"content-type", self.content_type)]

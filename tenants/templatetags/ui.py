@@ -6,7 +6,12 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from tenants.models import Environment, Organisation
+from tenants.ui.console.place import slug_of
 
 register = template.Library()
 
@@ -20,3 +25,17 @@ def control(field: BoundField) -> SafeString:
         kind = "form-check-input"
     attrs: Any = {"class": f"{kind} is-invalid" if field.errors else kind, "placeholder": False}  # labels say it
     return field.as_widget(attrs=attrs)
+
+
+@register.simple_tag
+def console_url(organisation: Organisation, environment: Environment) -> str:
+    """Where the pages of an environment begin."""
+    return reverse("console:overview", kwargs={"tenant": slug_of(organisation), "name": environment.name})
+
+
+@register.filter
+def moment(value: Any) -> SafeString:
+    """An instant of the API, or a datetime, to the second in UTC; the whole of it on hover and for machines."""
+    text = value if isinstance(value, str) else value.isoformat()
+    shown = text[:19].replace("T", " ")
+    return format_html('<time datetime="{}" title="{}">{} UTC</time>', text, text, shown)

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playw
 from psycopg import sql
 
 from tests.browser.provider import CLIENT_ID, CLIENT_SECRET, Provider
-from tests.nodes import NodeProcess, free_port
+from tests.nodes import TENANT, NodeProcess, free_port
 
 CHROMIUM = shutil.which("chromium")
 ADMIN, ADMIN_PASSWORD = "admin", "the passphrase of an operator"
@@ -175,3 +175,34 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visits]:
     for each in opened:
         each.page.context.close()
     assert [complaint for each in opened for complaint in each.complaints] == []
+
+
+OPERATORS_SESSION: Any = {}
+
+
+def new_operator(visit: Visits) -> Visit:
+    """Signed in on the way to the back office."""
+    browser = visit(scripts=True)
+    browser.open("/admin/")
+    assert browser.path.startswith("/login?next=")
+    browser.send(login=ADMIN, password=ADMIN_PASSWORD)
+    return browser
+
+
+def operator(visit: Visits) -> Visit:
+    """Signed in, by the session of the first test that asks."""
+    if not OPERATORS_SESSION:
+        OPERATORS_SESSION.update(new_operator(visit).page.context.storage_state())
+    return visit(scripts=True, storage_state=OPERATORS_SESSION)
+
+
+def invite(office: Visit, email: str, role: str = "Developer") -> str:
+    """The link that is mailed after the operator has invited an address to the tenant's organisation."""
+    office.open("/admin/tenants/invitation/")
+    office.page.get_by_text("Invite a person").first.click()
+    office.page.locator("[name=email]").fill(email)
+    office.page.locator("[name=organisation]").fill(TENANT)
+    office.page.locator("[name=role]").select_option(label=role)
+    office.page.locator("[name=reason]").fill("as the test wants it")
+    office.page.locator("form:has([name=email]) [type=submit]").click()
+    return office.site.mailbox.link(email)

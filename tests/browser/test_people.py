@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 
-from tests.browser.conftest import ADMIN, ADMIN_PASSWORD, PASSWORD, Site, Visit, Visits
+from tests.browser.conftest import ADMIN, ADMIN_PASSWORD, PASSWORD, Site, Visit, Visits, invite, new_operator, operator
+from tests.browser.looks import check
 from tests.nodes import TENANT
 
 PAGES = ("/", "/me", "/me/password", "/me/sessions", "/me/second-factor/app/activate/")
@@ -23,39 +23,8 @@ PAGES_FOR_ALL = (
 )
 
 
-OPERATORS_SESSION: Any = {}
-
-
 def code_of(secret: str, *, steps_ahead: int = 0) -> str:
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps_ahead))
-
-
-def new_operator(visit: Visits) -> Visit:
-    """Signed in on the way to the back office."""
-    browser = visit(scripts=True)
-    browser.open("/admin/")
-    assert browser.path.startswith("/login?next=")
-    browser.send(login=ADMIN, password=ADMIN_PASSWORD)
-    return browser
-
-
-def operator(visit: Visits) -> Visit:
-    """Signed in, by the session of the first test that asks."""
-    if not OPERATORS_SESSION:
-        OPERATORS_SESSION.update(new_operator(visit).page.context.storage_state())
-    return visit(scripts=True, storage_state=OPERATORS_SESSION)
-
-
-def invite(office: Visit, email: str, role: str = "Developer") -> str:
-    """The link that is mailed after the operator has invited an address to the tenant's organisation."""
-    office.open("/admin/tenants/invitation/")
-    office.page.get_by_text("Invite a person").first.click()
-    office.page.locator("[name=email]").fill(email)
-    office.page.locator("[name=organisation]").fill(TENANT)
-    office.page.locator("[name=role]").select_option(label=role)
-    office.page.locator("[name=reason]").fill("as the test wants it")
-    office.page.locator("form:has([name=email]) [type=submit]").click()
-    return office.site.mailbox.link(email)
 
 
 @pytest.fixture
@@ -209,51 +178,3 @@ def test_pages_fit_their_window_name_their_fields_and_can_be_read(visit: Visits,
     browser.send(login=ADMIN, password=ADMIN_PASSWORD)
     for path in PAGES:
         check(browser, path)
-
-
-def check(browser: Visit, path: str) -> None:
-    browser.open(path)
-    page = browser.page
-    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), path
-    assert page.locator("h1").count() == 1, path
-    assert page.title().endswith("Cyoda"), path
-    unnamed = page.evaluate(UNNAMED)
-    assert unnamed == [], path
-    assert page.evaluate(FAINT) == [], path
-
-
-UNNAMED = """
-[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button, a, img')]
-  .filter(e => !(e.labels?.length || e.textContent.trim() || e.getAttribute('aria-label') || e.hasAttribute('alt')))
-  .map(e => e.outerHTML)
-"""
-"""Fields without a label; buttons and links without a text; pictures without an alternative."""
-
-FAINT = """
-(() => {
-  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
-  const rgba = colour => {
-    canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
-    return [...canvas.getImageData(0, 0, 1, 1).data];
-  };
-  const over = ([r, g, b, a], [x, y, z]) => [r, g, b].map((c, i) => (c * a + [x, y, z][i] * (255 - a)) / 255);
-  const ground = e => {
-    const layers = [];
-    for (; e; e = e.parentElement) layers.unshift(rgba(getComputedStyle(e).backgroundColor));
-    return layers.reduce((below, layer) => over(layer, below), [255, 255, 255]);
-  };
-  const light = c => c.map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
-  const faint = [];
-  for (const e of document.querySelectorAll('body *')) {
-    const own = [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
-    const box = e.getBoundingClientRect();
-    if (!own || !box.width || box.right < 0 || ['SCRIPT', 'STYLE'].includes(e.tagName)) continue;
-    const below = ground(e), text = over(rgba(getComputedStyle(e).color), below);
-    const [a, b] = [light(text), light(below)].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) faint.push(e.outerHTML.slice(0, 120) + ' ' + ((a + .05) / (b + .05)).toFixed(2));
-  }
-  return faint;
-})()
-"""
-"""Texts whose contrast is below 4.5 to 1 (WCAG 2.2, 1.4.3)."""

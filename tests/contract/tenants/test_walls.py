@@ -155,8 +155,20 @@ def paths(patterns: Any, prefix: str = "") -> Iterator[str]:
             yield route
 
 
+VALUES = {
+    "<str:token>": "x",
+    r"(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)": "1-x",
+    "<str:tenant>": "acme-0123456789ab",
+    "<str:name>": "dev",
+    "<str:model>": "order",
+    "<int:version>": "1",
+    "<slug:tab>": "data",
+    "<uuid:entity_id>": str(uuid4()),
+}
+
+
 def filled(route: str) -> str:
-    for place, value in (("<str:token>", "x"), (r"(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)", "1-x")):
+    for place, value in VALUES.items():
         route = route.replace(place, value)
     return route
 

@@ -1,0 +1,161 @@
+"""Entities: a page of a model's, and one entity with its data, history and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from cyoda.permissions import Action
+from tenants.ui.console.api import Refused
+from tenants.ui.console.models import one_model
+from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.text import indented
+
+TABS = ("data", "workflow", "history", "json")
+PAGE_ROWS = 50
+SHOWN_COLUMNS = 5
+SHOWN_EVENTS = 200
+
+
+@in_environment()
+@require_safe
+def entity_list(request: HttpRequest, place: Place, model: str, version: int) -> HttpResponse:
+    """In the order of the API, fifty at a time."""
+    found = one_model(place, model, version)
+    number = _page_number(request)
+    rows = place.api.get("entity", model, version, pageSize=PAGE_ROWS, pageNumber=number)
+    columns = _columns(rows)
+    shown = [(row["meta"], [row["data"].get(column) for column in columns]) for row in rows]
+    last = max(0, (found.entities - 1) // PAGE_ROWS)
+    return show(
+        request, place, "console/entities.html",
+        model=found, columns=columns, rows=shown, page=number, first=number * PAGE_ROWS + 1,
+        end=number * PAGE_ROWS + len(rows), previous=number - 1, next=number + 1, has_next=number < last,
+    )  # fmt: skip
+
+
+@in_environment()
+@require_safe
+def entity(request: HttpRequest, place: Place, entity_id: UUID, tab: str = TABS[0]) -> HttpResponse:
+    if tab not in TABS:
+        raise Http404
+    at = request.GET.get("at") or None
+    text = place.api.text("entity", entity_id, pointInTime=at)
+    found = place.api.get("entity", entity_id, pointInTime=at)
+    context: dict[str, Any] = {"entity": found, "meta": found["meta"], "tab": tab, "tabs": TABS, "at": at}
+    if tab == "data":
+        context["lines"] = list(lines(found["data"]))
+    if tab == "json":
+        context["json"] = indented(text)
+    if tab == "history":
+        context["story"] = _story(place, entity_id)
+    if tab == "workflow":
+        context["why"] = place.api.get("entity", entity_id, "why")
+    return show(request, place, f"console/entity_{tab}.html", **context)
+
+
+@in_environment(Action.WRITE)
+@require_POST
+def fire(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
+    """Take a manual transition, from the version that the person has seen: one that others changed is not touched."""
+    transition, seen = request.POST.get("transition", ""), request.POST.get("seen", "")
+    try:
+        place.api.patch("entity", "JSON", entity_id, transition, patch=b"{}", seen=seen)
+    except Refused as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        state = place.api.get("entity", entity_id)["meta"]["state"]
+        messages.success(
+            request, _("%(transition)s was taken; the state is %(state)s.") % {"transition": transition, "state": state}
+        )
+    return HttpResponseRedirect(place.url("entity_tab", entity_id=entity_id, tab="workflow"))
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One leaf of a document: its path below `$`, how deep it lies, and its value as text."""
+
+    name: str
+    depth: int
+    value: str
+    kind: str
+
+
+def lines(value: Any, name: str = "", depth: int = 0) -> Iterator[Line]:
+    """A document as indented lines: a line for each field and item, the empty ones too."""
+    match value:
+        case dict():
+            if name:
+                yield Line(name, depth, "", "object")
+            for key, inner in value.items():
+                yield from lines(inner, str(key), depth + bool(name))
+        case list():
+            yield Line(name, depth, "", "array")
+            for index, inner in enumerate(value):
+                yield from lines(inner, f"[{index}]", depth + 1)
+        case _:
+            yield Line(name, depth, _spelled(value), _kind(value))
+
+
+def _spelled(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case _:
+            return str(value)
+
+
+def _kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | Decimal():
+            return "number"
+        case _:
+            return "string"
+
+
+def _page_number(request: HttpRequest) -> int:
+    given = request.GET.get("page", "0")
+    return int(given) if given.isdecimal() and len(given) < 7 else 0
+
+
+def _columns(rows: list[dict[str, Any]]) -> list[str]:
+    """The first fields with a plain value that any row of the page has."""
+    plain = {
+        name: None for row in rows for name, value in row["data"].items() if isinstance(value, str | int | Decimal)
+    }
+    return list(plain)[:SHOWN_COLUMNS]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """What one transaction did: its changes and the engine's events, the last one first."""
+
+    transaction_id: str
+    at: str
+    events: list[dict[str, Any]]
+
+
+def _story(place: Place, entity_id: UUID) -> list[Happened]:
+    """The audit trail by transaction, as far as one page of it reaches."""
+    items = place.api.get("audit", "entity", entity_id, limit=SHOWN_EVENTS)["items"]
+    return [
+        Happened(transaction, events[0]["utcTime"], events)
+        for transaction, events in (
+            (key, list(group)) for key, group in groupby(items, lambda item: item["transactionId"])
+        )
+    ]

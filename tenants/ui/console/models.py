@@ -1,0 +1,51 @@
+"""Entity models: the list, and one model's fields, schema, states and workflows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from tenants.ui.console.overview import Counted, counted_models
+from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.text import indented
+
+TABS = ("fields", "states", "workflows", "schema")
+
+
+@in_environment()
+@require_safe
+def model_list(request: HttpRequest, place: Place) -> HttpResponse:
+    return show(request, place, "console/models.html", models=counted_models(place))
+
+
+@in_environment()
+@require_safe
+def model(request: HttpRequest, place: Place, model: str, version: int, tab: str = TABS[0]) -> HttpResponse:
+    if tab not in TABS:
+        raise Http404
+    found = one_model(place, model, version)
+    simple = place.api.get("model", "export", "SIMPLE_VIEW", model, version)["model"]
+    context: dict[str, Any] = {"model": found, "tab": tab, "tabs": TABS, "fields": list(_fields(simple))}
+    if tab == "schema":
+        context["schema"] = indented(place.api.text("model", "export", "JSON_SCHEMA", model, version))
+    if tab == "workflows":
+        context["workflows"] = place.api.get("model", model, version, "workflow", "export")["workflows"]
+    return show(request, place, f"console/model_{tab}.html", **context)
+
+
+def one_model(place: Place, name: str, version: int) -> Counted:
+    for found in counted_models(place):
+        if (found.name, found.version) == (name, version):
+            return found
+    raise Http404
+
+
+def _fields(simple: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:
+    """Path and types of each leaf, from the simple view: `.` starts a field's name, `#.` an object's or array's."""
+    for parent in sorted(simple):
+        for name, types in simple[parent].items():
+            if name.startswith("."):
+                yield f"{parent}{name}", types

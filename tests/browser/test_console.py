@@ -1,0 +1,133 @@
+"""The pages of an environment in a real browser, without scripts: data, history, transitions (ui: 4.2-4.4)."""
+
+from __future__ import annotations
+
+import time
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from tests.browser.conftest import PASSWORD, Site, Visit, Visits, invite, operator
+from tests.browser.looks import check
+
+WORKFLOW = {
+    "version": "1.1",
+    "name": "parcel-life",
+    "initialState": "PACKED",
+    "active": True,
+    "states": {
+        "PACKED": {"transitions": [{"name": "SEND", "next": "SENT", "manual": True}]},
+        "SENT": {"transitions": [{"name": "LOSE", "next": "LOST", "manual": True, "disabled": True}]},
+        "LOST": {},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def parcels(site: Site) -> list[str]:
+    """Sixty parcels with a workflow; their ids."""
+    headers = {"Authorization": f"Bearer {site.node.token()}"}
+    with httpx.Client(base_url=site.node.api, headers=headers) as api:
+        sample = {"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": None}
+        api.post("/model/import/JSON/SAMPLE_DATA/parcel/1", json=sample).raise_for_status()
+        api.put("/model/parcel/1/lock").raise_for_status()
+        body = {"importMode": "REPLACE", "workflows": [WORKFLOW]}
+        api.post("/model/parcel/1/workflow/import", json=body).raise_for_status()
+        made = api.post("/entity/JSON/parcel/1", json=[sample | {"weight": n + 0.25} for n in range(60)])
+        return made.json()[0]["entityIds"]
+
+
+@pytest.fixture
+def here(visit: Visits, parcels: list[str]) -> Visit:
+    """A developer of the organisation, at the overview of its environment."""
+    return enter(visit, "Developer")
+
+
+def enter(visit: Visits, role: str) -> Visit:
+    link = invite(operator(visit), f"console-{time.time_ns()}@example.org", role)
+    browser = visit()
+    browser.open(link)
+    browser.send(first_name="Ann", last_name="Lee", password=PASSWORD)
+    browser.open("/")
+    browser.page.locator("main .rows a").first.click()
+    return browser
+
+
+def tab(browser: Visit, name: str) -> None:
+    browser.page.locator(".tabs a", has_text=name).click()
+    browser.page.wait_for_load_state()
+
+
+def test_data_is_found_from_the_overview(here: Visit, parcels: list[str]) -> None:
+    assert here.heading == "development"
+    assert "PACKED 60" in here.text
+    here.page.get_by_role("link", name="parcel", exact=True).click()
+    assert "$.stops[*].city" in here.text
+    tab(here, "States")
+    assert "PACKED" in here.text
+    tab(here, "Workflows")
+    assert "never: disabled" in here.text
+    tab(here, "Schema")
+    assert '"weight"' in here.text
+    here.page.locator(".title .btn").click()
+    assert "1 to 50 of 60 entities" in here.text
+    here.click("Next")
+    assert "51 to 60 of 60 entities" in here.text
+    here.page.locator("tbody th a").first.click()
+    assert here.page.locator("tr", has_text="city").inner_text().split() == ["city", "Berlin"]
+
+
+def test_a_transition_is_taken_and_the_past_stays_to_be_seen(here: Visit, parcels: list[str]) -> None:
+    here.open(f"{here.path}entities/{parcels[0]}/workflow")
+    here.page.get_by_role("button", name="SEND").click()
+    assert "SEND was taken; the state is SENT." in here.text
+    assert here.page.get_by_role("button", name="LOSE").count() == 0
+    tab(here, "History")
+    assert 'Transition "SEND": PACKED → SENT' in here.text
+    here.page.get_by_role("link", name="As it was then").last.click()
+    assert "As it was at" in here.text
+    assert here.page.locator(".title .badge").inner_text() == "PACKED"
+    here.click("Show it as it is now")
+    assert here.page.locator(".title .badge").inner_text() == "SENT"
+
+
+def test_a_transition_of_a_page_that_is_old_by_now_is_refused(here: Visit, parcels: list[str], site: Site) -> None:
+    here.open(f"{here.path}entities/{parcels[1]}/workflow")
+    headers = {"Authorization": f"Bearer {site.node.token()}"}
+    change = {"to": "Bob", "weight": 1, "stops": [], "note": None}
+    httpx.put(f"{site.node.api}/entity/JSON/{parcels[1]}", json=change, headers=headers).raise_for_status()
+    here.page.get_by_role("button", name="SEND").click()
+    assert "ENTITY_MODIFIED" in here.text
+    assert here.page.locator(".title .badge").inner_text() == "PACKED"
+
+
+def test_a_viewer_sees_everything_and_changes_nothing(visit: Visits, parcels: list[str]) -> None:
+    browser = enter(visit, "Viewer")
+    browser.open(f"{browser.path}entities/{parcels[2]}/workflow")
+    assert "SEND" in browser.text
+    assert browser.page.get_by_role("button", name="SEND").count() == 0
+
+
+def test_what_does_not_exist_is_said_so(here: Visit, parcels: list[str]) -> None:
+    overview = here.path
+    answer = here.page.goto(f"{here.site.base}{overview}entities/{uuid4()}/")
+    assert answer is not None
+    assert answer.status == 404
+    assert "ENTITY_NOT_FOUND" in here.text
+    here.complaints.clear()  # the browser says of a 404 that it is one
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_fits_and_can_be_read(visit: Visits, parcels: list[str], width: int, scheme: str) -> None:
+    session = enter(visit, "Developer")
+    state = session.page.context.storage_state()
+    browser = visit(scripts=True, viewport={"width": width, "height": 700}, color_scheme=scheme, storage_state=state)
+    pages = ["", "models/", *(f"models/parcel/1/{name}" for name in ("fields", "states", "workflows", "schema"))]
+    pages += [
+        "entities/parcel/1/",
+        *(f"entities/{parcels[0]}/{name}" for name in ("data", "workflow", "history", "json")),
+    ]
+    for page in pages:
+        check(browser, f"{session.path}{page}")

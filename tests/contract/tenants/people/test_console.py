@@ -1,0 +1,111 @@
+"""Whose environments the pages show, and to whom (ui: 4.2; contract: identity 14)."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from tenants.models import Environment, Organisation, Role
+from tenants.ui.console.place import slug_of
+from tenants.ui.console.urls import urlpatterns
+from tests.contract.tenants.people.conftest import Make, sign_in
+
+VALUES = {"model": "order", "version": 1, "entity_id": uuid4(), "tab": "data"}
+POSTED = {"fire"}
+
+
+@pytest.fixture
+def dev(acme: Organisation) -> Environment:
+    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
+    environment.save()
+    return environment
+
+
+def pages(environment: Environment, tenant: str | None = None) -> dict[str, str]:
+    """The addresses of all pages of an environment, by their names."""
+    where = {"tenant": tenant or slug_of(environment.organisation), "name": environment.name}
+    wanted = {str(p.name): [name for name in VALUES if f":{name}>" in str(p.pattern)] for p in urlpatterns}
+    return {
+        name: reverse(f"console:{name}", kwargs={**where, **{value: VALUES[value] for value in values}})
+        for name, values in wanted.items()
+    }
+
+
+def ask(browser: Browser, name: str, path: str) -> Any:
+    return browser.post(path) if name in POSTED else browser.get(path)
+
+
+@pytest.fixture
+def ann(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
+    somebody("ann@example.org", acme, Role.DEVELOPER)
+    sign_in(browser, "ann@example.org")
+    return browser
+
+
+def test_no_page_of_another_organisation_is_found(browser: Browser, somebody: Make, dev: Environment) -> None:
+    somebody("eve@example.org", Organisation.objects.create(name="Eve's"), Role.OWNER)
+    sign_in(browser, "eve@example.org")
+    answers = {name: ask(browser, name, path).status_code for name, path in pages(dev).items()}
+    assert len(answers) > 5
+    assert set(answers.values()) == {404}
+
+
+def test_nor_is_an_environment_that_was_never_there(ann: Browser, dev: Environment) -> None:
+    for path in pages(dev).values():
+        assert ann.get(path.replace("/e/dev/", "/e/prod/")).status_code == 404
+        assert ann.get(path.replace("/e/dev/", "/e/a%00b/")).status_code == 404
+
+
+@pytest.mark.parametrize("tenant", ["acme", "0123456789ab", "acme-0123", "acme-0123456789AB", "-"])
+def test_nor_is_a_tenant_that_nobody_is(ann: Browser, dev: Environment, tenant: str) -> None:
+    assert ann.get(pages(dev, tenant)["overview"]).status_code == 404
+
+
+def test_an_organisation_that_was_renamed_is_found_by_its_old_address(
+    ann: Browser, dev: Environment, acme: Organisation
+) -> None:
+    before = pages(dev)["models"]
+    acme.name = "Acme & Sons"
+    acme.save()
+    after = pages(Environment.objects.get(pk=dev.pk))["models"]
+    assert after.startswith("/t/acme-sons-")
+    assert ann.get(f"{before}?page=2")["Location"] == f"{after}?page=2"
+
+
+@pytest.mark.parametrize("name", ["日本", "!!!", "x" * 300])
+def test_any_name_makes_an_address(ann: Browser, dev: Environment, acme: Organisation, name: str) -> None:
+    acme.name = name
+    acme.save()
+    assert ann.get(pages(Environment.objects.get(pk=dev.pk))["overview"]).status_code == 503  # nobody serves data here
+
+
+def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environment, acme: Organisation) -> None:
+    somebody("vic@example.org", acme, Role.VIEWER)
+    sign_in(browser, "vic@example.org")
+    for name in POSTED:
+        answer = browser.post(pages(dev)[name])
+        assert answer.status_code == 403
+        assert b"You are here as Viewer" in answer.content
+
+
+@pytest.mark.parametrize("state", [state for state in Environment.State if state != Environment.State.READY])
+def test_of_an_environment_that_is_not_ready_its_state_is_shown(ann: Browser, dev: Environment, state: str) -> None:
+    Environment.objects.filter(pk=dev.pk).update(state=state)
+    for name, path in pages(dev).items():
+        assert ask(ann, name, path).status_code == 409
+
+
+def test_of_a_suspended_organisation_nothing_is_shown(ann: Browser, dev: Environment, acme: Organisation) -> None:
+    Organisation.objects.filter(pk=acme.pk).update(state=Organisation.State.SUSPENDED)
+    answer = ann.get(pages(dev)["overview"])
+    assert (answer.status_code, b"is suspended" in answer.content) == (409, True)
+
+
+def test_a_data_plane_that_does_not_answer_is_said_to(ann: Browser, dev: Environment) -> None:
+    answer = ann.get(pages(dev)["models"])
+    assert answer.status_code == 503
+    assert b"Nothing is lost" in answer.content
