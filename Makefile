@@ -8,10 +8,11 @@ STAMP   := $(VENV)/.installed
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up reset test lint audit bench settings-docs error-docs permission-docs lock install
+.PHONY: help up dev reset test lint audit bench settings-docs error-docs permission-docs lock install
 
 help:
 	@echo "make up               start everything on this machine; Ctrl-C stops it, the data stays"
+	@echo "make dev FOLDER=…     the same without the demo, and the member of a folder with hot reload"
 	@echo "make reset            remove the data of make up"
 	@echo "make test             lint, then the whole test suite"
 	@echo "make lint             style, types, import rules, templates"
@@ -37,6 +38,10 @@ $(STAMP): requirements.txt
 
 up: $(STAMP)
 	@exec $(BIN)/python manage.py up --with-parent
+
+FOLDER ?= .
+dev: $(STAMP)
+	@exec $(BIN)/python manage.py dev '$(FOLDER)' --with-parent $(ARGS)
 
 reset: $(STAMP)
 	@$(BIN)/python manage.py up --reset

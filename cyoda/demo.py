@@ -30,10 +30,13 @@ def api_url(conf: Conf) -> str:
     return f"http://{reachable(conf.http.bind_address)}:{conf.http.port}{conf.http.context_path}"
 
 
+def grpc_target(conf: Conf) -> str:
+    return f"{reachable(conf.grpc.bind_address)}:{conf.grpc.port}"
+
+
 def member_command(conf: Conf) -> list[str]:
     """The example's compute program, connected to the node of this configuration."""
-    target = f"{reachable(conf.grpc.bind_address)}:{conf.grpc.port}"
-    return [sys.executable, str(COMPUTE_NODE), "--api", api_url(conf), "--grpc", target]
+    return [sys.executable, str(COMPUTE_NODE), "--api", api_url(conf), "--grpc", grpc_target(conf)]
 
 
 def member_environment(conf: Conf) -> dict[str, str]:

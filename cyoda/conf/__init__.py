@@ -17,7 +17,7 @@ from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
 from cyoda.conf.people import People
-from cyoda.conf.platform import Admin, Grpc, Http, Platform, Quotas, Storage
+from cyoda.conf.platform import Admin, Development, Grpc, Http, Platform, Quotas, Storage
 from cyoda.conf.variables import ConfError, Variable, read, read_group, variables_of
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "Cluster",
     "Conf",
     "ConfError",
+    "Development",
     "Engine",
     "Grpc",
     "Http",
@@ -65,6 +66,7 @@ class Conf:
     search: Search = dataclasses.field(default_factory=Search)
     quotas: Quotas = dataclasses.field(default_factory=Quotas)
     cloud: Cloud = dataclasses.field(default_factory=Cloud)
+    development: Development = dataclasses.field(default_factory=Development)
 
     @property
     def secrets_at_rest(self) -> tuple[str, ...]:
@@ -89,6 +91,7 @@ GROUPS: tuple[type[Any], ...] = (
     Search,
     Quotas,
     Cloud,
+    Development,
 )
 
 
@@ -117,6 +120,7 @@ def load(environ: Mapping[str, str]) -> Conf:
         search=read_group(Search, environ, environment),
         quotas=read_group(Quotas, environ, environment),
         cloud=read_group(Cloud, environ, environment),
+        development=read_group(Development, environ, environment),
     )
     for sentence in _contradictions(conf):
         raise ConfError(sentence)

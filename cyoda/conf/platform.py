@@ -67,6 +67,20 @@ class Platform:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Development:
+    """Developer mode (`manage.py dev`)."""
+
+    tunnel: str | None = setting(
+        "CYODA_DEV_TUNNEL",
+        optional(kind.text),
+        None,
+        "A command that makes the installation reachable from elsewhere, such as "
+        "`cloudflared tunnel --url {http}`; `{http}` is the API's address, `{grpc}` host and port of gRPC, "
+        "`{http_port}` and `{grpc_port}` the ports.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Http:
     """The API listener."""
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -36,26 +36,64 @@ def spawn(
     own, so Ctrl-C reaches only the caller, who stops its servers in order.
     Raises EmbeddedError when the caller's thread could end before its process: the kernel watches the thread.
     """
-    if threading.current_thread() is not threading.main_thread():
-        raise EmbeddedError("Servers must be started from the main thread: they end with the thread that starts them.")
+    require_main_thread()
     if log.exists() and log.stat().st_size > _LOG_LIMIT_BYTES:
         log.replace(log.with_suffix(".log.1"))
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(descriptor, "ab") as output:
-        return subprocess.Popen(
-            launched(command, death_signal, identity),
-            stdin=stdin,
-            stdout=output,
-            stderr=output,
-            env=dict(env) if env is not None else None,
-            cwd=cwd,
-            process_group=0,
-        )
+        return _started(launched(command, death_signal, identity), output, env=env, cwd=cwd, stdin=stdin)
+
+
+def spawn_heard(
+    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, heard: Callable[[str], None]
+) -> subprocess.Popen[bytes]:
+    """Start a program as `spawn` does; each line that it writes is given to `heard`, in a thread of its own."""
+    require_main_thread()
+    process = _started(launched(command, signal.SIGKILL, "same"), subprocess.PIPE, env=env, cwd=cwd)
+    assert process.stdout is not None
+    threading.Thread(target=_pass_on, args=(process.stdout, heard), daemon=True).start()
+    return process
+
+
+def _pass_on(stream: IO[bytes], heard: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            heard(line.decode("utf-8", errors="replace").rstrip("\r\n"))
+
+
+def require_main_thread() -> None:
+    if threading.current_thread() is not threading.main_thread():
+        raise EmbeddedError("Servers must be started from the main thread: they end with the thread that starts them.")
+
+
+def _started(
+    command: Sequence[str],
+    output: int | IO[bytes],
+    *,
+    env: Mapping[str, str] | None,
+    cwd: Path | None,
+    stdin: int | IO[bytes] = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=dict(env) if env is not None else None,
+        cwd=cwd,
+        process_group=0,
+    )
 
 
 def launched(command: Sequence[str], death_signal: signal.Signals, identity: str) -> list[str]:
     """The command line that runs `command` through the launcher."""
     return [*_LAUNCHER, str(os.getpid()), str(int(death_signal)), identity, *command]
+
+
+def signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Send a signal to a started process and to what it has started; harmless when it has ended."""
+    if process.poll() is None:
+        os.killpg(process.pid, number)
 
 
 def stop(process: subprocess.Popen[bytes], *signals: signal.Signals, patience_s: float = 30.0) -> None:

@@ -24,7 +24,7 @@ from cyoda.embedded.credentials import environment
 from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
 from cyoda.embedded.launch import die_with_parent
 from cyoda.embedded.postgres import EmbeddedPostgres
-from cyoda.embedded.processes import launched, spawn, stop, tail
+from cyoda.embedded.processes import launched, signal_group, spawn, spawn_heard, stop, tail
 from cyoda.embedded.server import EmbeddedServer
 from cyoda.embedded.valkey import EmbeddedValkey
 
@@ -44,6 +44,9 @@ class Child:
     restarts: bool = False
     environ: Mapping[str, str] = field(default_factory=dict[str, str])
     """What it is given beside the platform's environment."""
+    folder: Path = ROOT
+    listener: Callable[[], Say] | None = None
+    """Makes, at each start, what takes the lines that it writes; without, they go to its log."""
     process: subprocess.Popen[bytes] | None = None
     restart_at: float = 0.0
 
@@ -55,6 +58,8 @@ class Supervisor:
     conf: Conf
     environ: Mapping[str, str]
     say: Say
+    with_demo: bool = True
+    """Whether the compute program of examples/movies runs, too."""
     home: Home = field(init=False)
     servers: list[EmbeddedServer] = field(default_factory=list[EmbeddedServer])
     children: list[Child] = field(default_factory=list[Child])
@@ -77,10 +82,10 @@ class Supervisor:
             self._start_server(EmbeddedValkey(self.home.path), environ, "CYODA_BROKER_URL")
         self.environ = environment(self.home, environ)
         self.conf = load(self.environ)
-        self._start_child(Child("node", [sys.executable, str(ROOT / "manage.py"), "serve"]))
+        self.start_child(Child("node", [sys.executable, str(ROOT / "manage.py"), "serve"]))
         self._wait_until_ready(self.children[0])
         for child in self._workers():
-            self._start_child(child)
+            self.start_child(child)
 
     def watch(self) -> None:
         """Return only when the node has ended; a worker that ends is started again.
@@ -88,20 +93,40 @@ class Supervisor:
         Raises EmbeddedError.
         """
         while True:
-            for server in self.servers:
-                if server.process is None or server.process.poll() is not None:
-                    raise EmbeddedError(f"{server.label} has ended.\n{tail(self.home.log_path(server.name))}")
-            for child in self.children:
-                self._look_after(child)
+            self.look()
             time.sleep(0.2)
+
+    def look(self) -> None:
+        """See once to everything that runs.
+
+        Raises EmbeddedError when something has ended that must not.
+        """
+        for server in self.servers:
+            if server.process is None or server.process.poll() is not None:
+                raise EmbeddedError(f"{server.label} has ended.\n{tail(self.home.log_path(server.name))}")
+        for child in self.children:
+            self._look_after(child)
 
     def stop(self) -> None:
         """Stop what runs, last started first."""
         for child in reversed(self.children):
             if child.process is not None:
+                if child.listener is not None:  # a command of the user's: perhaps a shell around the program
+                    signal_group(child.process, signal.SIGTERM)
                 stop(child.process, signal.SIGTERM)
         for server in reversed(self.servers):
             server.stop()
+
+    def start_child(self, child: Child) -> None:
+        """Start a process that is looked after and stopped with the others."""
+        environ = dict(self.environ) | dict(child.environ)
+        if child.listener is None:
+            log = self.home.log_path(child.name)
+            child.process = spawn(child.command, log=log, env=environ, cwd=child.folder)
+        else:
+            child.process = spawn_heard(child.command, env=environ, cwd=child.folder, heard=child.listener())
+        if child not in self.children:
+            self.children.append(child)
 
     def run(self, command: list[str]) -> int:
         """Run a management command in the platform's environment, its output on the terminal; returns its exit code."""
@@ -114,12 +139,6 @@ class Supervisor:
         write_private(file, server.start())
         environ[f"{variable}_FILE"] = str(file)
 
-    def _start_child(self, child: Child) -> None:
-        environ = dict(self.environ) | dict(child.environ)
-        child.process = spawn(child.command, log=self.home.log_path(child.name), env=environ, cwd=ROOT)
-        if child not in self.children:
-            self.children.append(child)
-
     def _workers(self) -> list[Child]:
         celery = [sys.executable, "-m", "celery", "--app", "cyoda.celery"]
         quiet = ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
@@ -130,7 +149,7 @@ class Supervisor:
                 "beat", [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"], restarts=True
             ),
         ]
-        if self.conf.iam.mode == "jwt":  # elsewhere its credentials mean nothing
+        if self.with_demo and self.conf.iam.mode == "jwt":  # elsewhere its credentials mean nothing
             movies = Child("movies", member_command(self.conf), restarts=True, environ=member_environment(self.conf))
             children.append(movies)
         return children
@@ -138,12 +157,15 @@ class Supervisor:
     def _look_after(self, child: Child) -> None:
         if child.process is None:
             if time.monotonic() >= child.restart_at:
-                self._start_child(child)
+                self.start_child(child)
             return
         code = child.process.poll()
         if code is None:
             return
-        problem = f"{child.name} has ended with code {code}; its log is {self.home.log_path(child.name)}."
+        problem = f"{child.name} has ended with code {code}"
+        if child.listener is None:
+            problem += f"; its log is {self.home.log_path(child.name)}"
+        problem += "."
         if not child.restarts:
             raise EmbeddedError(f"{problem}\n{tail(self.home.log_path(child.name))}")
         self.say(f"{problem} It is started again.")

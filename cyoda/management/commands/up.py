@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import signal
-from typing import Any, NoReturn
+from typing import Any
 
 from django.conf import settings
 from django.core.management import get_commands
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedError, Home
-from cyoda.embedded.supervisor import Supervisor, require_linux, stop_with_parent, summary
-from cyoda.operators import own_bootstrap_tenant
+from cyoda.embedded.installation import running
+from cyoda.embedded.supervisor import Supervisor, summary
 
 
 class Command(BaseCommand):
@@ -35,26 +33,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
 
     def _run(self, *, story: bool, with_parent: bool) -> None:
-        require_linux()
-        signal.signal(signal.SIGTERM, _interrupt)
-        if with_parent:
-            stop_with_parent()
         supervisor = Supervisor(settings.CONF, os.environ, self.stderr.write)
-        try:
-            supervisor.start()
-            use_database(supervisor.conf.storage.database_url or "")
-            own_bootstrap_tenant(supervisor.conf)
+        with running(supervisor, self.stdout.write, with_parent=with_parent):
             if story and "story" in get_commands() and supervisor.run(["story", "--without-member"]) != 0:
                 self.stderr.write("The demo story did not finish; the platform runs without its records.")
             self.stdout.write(summary(supervisor.conf, supervisor.home))
             supervisor.watch()
-        except KeyboardInterrupt:
-            self.stdout.write("Stopping.")
-        finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
-            supervisor.stop()
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
