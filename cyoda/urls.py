@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("v2/", include("tenants.cloud.urls")),
+    path("", include("tenants.studio.urls")),
     path("", include("tenants.oauth.urls")),
     path("", include("tenants.ui.urls")),
 ]

@@ -6,8 +6,8 @@ import hashlib
 import re
 from uuid import UUID
 
+MAX_ENVIRONMENT_NAME = 22
 _ENVIRONMENT_NAME = re.compile(r"[a-z](?:-?[a-z0-9])*")
-_ENVIRONMENT_NAME_LENGTH = 22
 _RESERVED = frozenset(("default", "kube-system", "kube-public", "kube-node-lease", "app", "cl"))
 _RESERVED_STARTS = ("app-", "cl-")
 _SCHEMA_DIGITS = 32
@@ -34,7 +34,7 @@ def schema_name_of(tenant_id: str) -> str:
 def is_environment_name(name: str) -> bool:
     """1 to 22 lower-case letters, digits and single hyphens, starting with a letter; some names are reserved."""
     return (
-        len(name) <= _ENVIRONMENT_NAME_LENGTH
+        len(name) <= MAX_ENVIRONMENT_NAME
         and _ENVIRONMENT_NAME.fullmatch(name) is not None
         and name not in _RESERVED
         and not name.startswith(_RESERVED_STARTS)

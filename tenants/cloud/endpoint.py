@@ -67,8 +67,8 @@ class Parameter:
 class Endpoint:
     """One method of one path, for callers whose token has the `scope`.
 
-    `gate` refuses before scope and body are looked at. `answers` has the type of the body by status, None for none;
-    `refusals` the problem types besides those that any endpoint has.
+    `gate` refuses before scope and body are looked at; `is_limited` holds the caller to the rate limit. `answers` has
+    the type of the body by status, None for none; `refusals` the problem types besides those that any endpoint has.
     """
 
     answer: Callable[[Call], Answer]
@@ -77,6 +77,7 @@ class Endpoint:
     answers: Mapping[int, Any]
     body: Any = None
     has_key: bool = False
+    is_limited: bool = True
     gate: Callable[[Caller], None] | None = None
     query: tuple[Parameter, ...] = ()
     refusals: tuple[Type, ...] = field(default=())
@@ -86,9 +87,14 @@ Methods = Mapping[str, Endpoint]
 
 
 def respond(methods: Methods, route: str, request: HttpRequest, path: Mapping[str, str]) -> HttpResponse:
-    """Answer a request to a path that has these methods; whatever goes wrong is a problem document."""
+    """Answer a request to a path that has these methods."""
+    return answered(request, lambda: _answer(methods, route, request, path))
+
+
+def answered(request: HttpRequest, act: Callable[[], Answer]) -> HttpResponse:
+    """What is answered to a request; whatever goes wrong is a problem document."""
     try:
-        answer = _answer(methods, route, request, path)
+        answer = act()
     except Problem as problem:
         return rendered(problem, request.path)
     except (StorageUnavailable, OperationalError, InterfaceError):
@@ -120,10 +126,15 @@ def _answer(methods: Methods, route: str, request: HttpRequest, path: Mapping[st
         endpoint.gate(caller)
     if not has_scope(caller.scopes, endpoint.scope):
         raise Problem(problems.FORBIDDEN, f"The token lacks the scope {endpoint.scope}.")
-    wait = rates.take(f"{caller.organisation.pk}/{caller.principal.user_id}/{request.method} {route}")
+    if endpoint.is_limited:
+        _require_rate(f"{caller.organisation.pk}/{caller.principal.user_id}/{request.method} {route}")
+    return endpoint.answer(_call(endpoint, request, caller, path))
+
+
+def _require_rate(key: str) -> None:
+    wait = rates.take(key)
     if wait is not None:
         raise too_many(f"More than {rates.BURST} requests at once, and {rates.PER_SECOND:g} a second.", wait)
-    return endpoint.answer(_call(endpoint, request, caller, path))
 
 
 def _no_endpoint(methods: Methods) -> Problem:

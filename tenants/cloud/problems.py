@@ -29,6 +29,7 @@ METHOD_NOT_ALLOWED: Final = Type("method-not-allowed", 405, "Method not allowed"
 IDEMPOTENCY_CONFLICT: Final = Type("idempotency-conflict", 409, "Idempotency key used before")
 ENV_ALREADY_EXISTS: Final = Type("env-already-exists", 409, "Environment exists")
 NOT_CANCELLABLE: Final = Type("not-cancellable", 409, "Cannot be cancelled")
+NOT_CHANGEABLE: Final = Type("not-changeable", 409, "Cannot be changed")
 CURSOR_EXPIRED: Final = Type("cursor-expired", 409, "Cursor expired")
 SERVER_MIN_VERSION_REQUIRED: Final = Type("server-min-version-required", 426, "Newer command line required")
 QUOTA_EXCEEDED: Final = Type("quota-exceeded", 429, "Quota exceeded")

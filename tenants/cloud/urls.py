@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -44,6 +44,11 @@ def _document() -> dict[str, Any]:
     return openapi.document(PATHS)
 
 
+def routed(paths: Mapping[str, Methods]) -> list[URLPattern]:
+    """In the order in which they are tried."""
+    return [re_path(_pattern(template), _view(template, methods)) for template, methods in paths.items()]
+
+
 def _pattern(template: str) -> str:
     return "^" + re.sub(r"{(\w+)}", r"(?P<\1>[^/]+)", template.removeprefix("/")) + r"\Z"
 
@@ -59,6 +64,6 @@ def _view(template: str, methods: Methods) -> Callable[..., HttpResponse]:
 urlpatterns: list[URLPattern] = [
     path(".well-known/openapi.json", openapi_document),
     path(".well-known/cli-min-version", cli_min_version),
-    *(re_path(_pattern(template), _view(template, methods)) for template, methods in PATHS.items()),
+    *routed(PATHS),
     re_path("", _view("unknown", {})),
 ]

@@ -30,6 +30,19 @@ _OF_BUILD: Final[Mapping[str, str]] = {
     RunState.FAILED: "FAILED",
     RunState.CANCELLED: "CANCELLED",
 }
+_OF_STUDIO: Final[Mapping[str, str]] = {
+    RunState.QUEUED: "PENDING",
+    RunState.RUNNING: "RUNNING",
+    RunState.UNDOING: "RUNNING",
+    RunState.SUCCEEDED: "SUCCESS",
+    RunState.FAILED: "FAILED",
+    RunState.CANCELLED: "FAILED",
+}
+_OF_NAMESPACE: Final[Mapping[str, str]] = {
+    State.PROVISIONING: "Pending",
+    State.READY: "Active",
+    State.DELETING: "Terminating",
+}
 _TEXTS: Final[Mapping[str, str]] = {Failure.TIMEOUT: "timed-out", Failure.CANCELLED: "cancelled"}
 
 
@@ -58,3 +71,18 @@ def build_text(run: Provisioning) -> str:
     if not run.failure:
         return ""
     return f"{_TEXTS.get(run.failure, 'pipeline-failed')} (incident {str(run.pk)[:8]})"
+
+
+def studio_state(run: Provisioning) -> str:
+    """Of a build as AI Studio reads it: what is cancelled has failed, and what is turned back is still under way."""
+    return _OF_STUDIO[run.state]
+
+
+def studio_status(run: Provisioning) -> str:
+    """AI Studio gives a build up at a failing or unknown one, so it says nothing of the kind before the end."""
+    return _OF_STUDIO[run.state] if run.finished_at is not None else "PENDING"
+
+
+def namespace_status(environment: Environment) -> str:
+    """Of an environment that stands, as AI Studio lists it."""
+    return _OF_NAMESPACE[environment.state]

@@ -1,0 +1,96 @@
+"""Names that AI Studio gives: namespaces of environments and of their applications (contract: control plane 2.1, CM1).
+
+An environment is `client-<user>-<env>`, an application `client-1-<user>-<env>-<app>`; `env` and `app` are cut to ten
+characters. Clients cut them when they deploy and not when they look something up, so a look-up cuts them as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from itertools import combinations
+
+from tenants.naming import MAX_ENVIRONMENT_NAME, is_environment_name
+
+ENVIRONMENT, APPLICATION = "client-", "client-1-"
+PART = 10
+MAX_NAMESPACE = 253
+_MAX_WORDS = 24
+"""Of a name that is looked up with its parts cut; with more there are too many ways to cut it."""
+_DIGITS = 8
+_FOREIGN = re.compile(r"[^a-z0-9-]")
+
+
+class UnusableNamespace(ValueError):
+    """A name of another form; the text says which form is meant."""
+
+
+def sanitised(text: str) -> str:
+    """Lower-case letters, digits and hyphens, none of them at an end."""
+    return _FOREIGN.sub("-", text.lower()).strip("-")
+
+
+def environment_namespace(user: str, namespace: str) -> str:
+    """As it is kept, with its last part cut. Raises UnusableNamespace."""
+    prefix = f"{ENVIRONMENT}{sanitised(user)}-"
+    return prefix + _cut(_rest("user_defined_namespace", namespace, prefix, "<env>"))
+
+
+def application_namespace(user: str, environment: str, namespace: str) -> str:
+    """Of an application in the environment with this namespace, as it is kept. Raises UnusableNamespace."""
+    start = f"{APPLICATION}{sanitised(user)}-"
+    part = environment.removeprefix(f"{ENVIRONMENT}{sanitised(user)}-")
+    rest = _rest("app_namespace", namespace, start, "<env>-<app>")
+    whole, _, app = rest.rpartition("-")
+    if rest.startswith(f"{part}-"):
+        app = rest.removeprefix(f"{part}-")
+    elif not app or _cut(whole) != part:
+        raise UnusableNamespace(f"app_namespace must be {start}{part}-<app>.")
+    return f"{start}{part}-{_cut(app)}"
+
+
+def possible_namespaces(asked: str) -> frozenset[str]:
+    """What an asked namespace may be kept as: whole, or with the parts cut, wherever one ends and the next begins."""
+    return frozenset([asked, *_cut_environments(asked), *_cut_applications(asked)])
+
+
+def environment_names(namespace: str) -> Iterator[str]:
+    """Names under which an environment with this namespace may stand among the organisation's, the plainest first."""
+    plain = re.sub("-+", "-", namespace.removeprefix(ENVIRONMENT))
+    if is_environment_name(plain):
+        yield plain
+    digest = hashlib.sha256(namespace.encode()).hexdigest()[:_DIGITS]
+    begin = plain[: MAX_ENVIRONMENT_NAME - _DIGITS - 1].strip("-")
+    told_apart = f"{begin}-{digest}"
+    yield told_apart if is_environment_name(told_apart) else f"studio-{digest}"
+
+
+def _cut(part: str) -> str:
+    return part[:PART].strip("-")
+
+
+def _rest(field: str, namespace: str, prefix: str, form: str) -> str:
+    cleaned = sanitised(namespace)
+    rest = cleaned.removeprefix(prefix).strip("-")
+    if len(cleaned) > MAX_NAMESPACE or not cleaned.startswith(prefix) or not rest:
+        raise UnusableNamespace(f"{field} must be {prefix}{form}, of at most {MAX_NAMESPACE} characters.")
+    return rest
+
+
+def _cut_environments(asked: str) -> Iterator[str]:
+    words = _words(asked, ENVIRONMENT)
+    for end in range(1, len(words)):
+        yield f"{ENVIRONMENT}{'-'.join(words[:end])}-{_cut('-'.join(words[end:]))}"
+
+
+def _cut_applications(asked: str) -> Iterator[str]:
+    words = _words(asked, APPLICATION)
+    for first, second in combinations(range(1, len(words)), 2):
+        user, environment, app = ("-".join(part) for part in (words[:first], words[first:second], words[second:]))
+        yield f"{APPLICATION}{user}-{_cut(environment)}-{_cut(app)}"
+
+
+def _words(asked: str, prefix: str) -> list[str]:
+    words = asked.removeprefix(prefix).split("-") if asked.startswith(prefix) else []
+    return words if len(words) <= _MAX_WORDS else []
