@@ -28,6 +28,11 @@ def control(field: BoundField) -> SafeString:
 
 
 @register.simple_tag
+def organisation_url(organisation: Organisation) -> str:
+    return reverse("organisation:environments", kwargs={"tenant": slug_of(organisation)})
+
+
+@register.simple_tag
 def console_url(organisation: Organisation, environment: Environment) -> str:
     """Where the pages of an environment begin."""
     return reverse("console:overview", kwargs={"tenant": slug_of(organisation), "name": environment.name})

@@ -17,6 +17,7 @@ recording.start()
 
 urlpatterns = [
     path("", entering.home, name="home"),
+    path("t/<str:tenant>/", include("tenants.ui.organisation.urls")),
     path("t/<str:tenant>/e/<str:name>/", include("tenants.ui.console.urls")),
     path("theme", entering.choose_theme, name="theme"),
     path("setup/<str:token>", entering.setup, name="setup"),

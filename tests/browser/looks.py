@@ -13,7 +13,8 @@ def check(browser: Visit, path: str) -> None:
     assert page.title().endswith("Cyoda"), path
     unnamed = page.evaluate(UNNAMED)
     assert unnamed == [], path
-    assert page.evaluate(FAINT) == [], path
+    faint = page.evaluate(FAINT)
+    assert faint == [], path
 
 
 UNNAMED = """

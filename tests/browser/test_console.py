@@ -121,13 +121,23 @@ def test_what_does_not_exist_is_said_so(here: Visit, parcels: list[str]) -> None
 @pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_fits_and_can_be_read(visit: Visits, parcels: list[str], width: int, scheme: str) -> None:
-    session = enter(visit, "Developer")
+    session = enter(visit, "Owner")
     state = session.page.context.storage_state()
     browser = visit(scripts=True, viewport={"width": width, "height": 700}, color_scheme=scheme, storage_state=state)
     pages = ["", "models/", *(f"models/parcel/1/{name}" for name in ("fields", "states", "workflows", "schema"))]
     pages += [
         "entities/parcel/1/",
         *(f"entities/{parcels[0]}/{name}" for name in ("data", "workflow", "history", "json")),
+    ]
+    pages += [
+        "provisioning",
+        "clients/",
+        "clients/new",
+        "delete",
+        "../../",
+        "../../new",
+        "../../people/",
+        "../../audit/",
     ]
     for page in pages:
         check(browser, f"{session.path}{page}")

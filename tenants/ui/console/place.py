@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,9 @@ from cyoda.errors import CyodaError, Forbidden
 from cyoda.permissions import Action, permitted
 from cyoda.principal import Principal
 from tenants.models import Environment, Membership, Organisation, Person
+from tenants.services.audit import Doer, Source
 from tenants.services.environments import EnvironmentUnknown, environment_called
+from tenants.services.people import as_doer
 from tenants.ui.console.api import Api, Refused
 
 _DIGITS = 12
@@ -37,12 +39,10 @@ def slug_of(organisation: Organisation) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """An environment, as one of its organisation's members sees it."""
+class House:
+    """An organisation, as one of its members sees it."""
 
-    environment: Environment
     membership: Membership
-    api: Api
 
     @property
     def organisation(self) -> Organisation:
@@ -52,19 +52,47 @@ class Place:
     def slug(self) -> str:
         return slug_of(self.organisation)
 
+    def may(self, action: Action) -> bool:
+        return action in permitted((self.membership.role,))
+
+    @property
+    def may_manage_environments(self) -> bool:
+        return self.may(Action.MANAGE_ENVIRONMENTS)
+
+    @property
+    def may_manage_people(self) -> bool:
+        return self.may(Action.MANAGE_PEOPLE)
+
+    @property
+    def may_manage_clients(self) -> bool:
+        return self.may(Action.MANAGE_CLIENTS)
+
+    @property
+    def may_write(self) -> bool:
+        return self.may(Action.WRITE)
+
+    def doer(self, reason: str = "") -> Doer:
+        """The reader as the one who makes a change."""
+        return replace(as_doer(self.membership.user, Source.PAGES), reason=reason)
+
+    def url(self, page: str, **values: object) -> str:
+        """The address of another page of this organisation."""
+        return reverse(f"organisation:{page}", kwargs={"tenant": self.slug, **values})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place(House):
+    """An environment, as one of its organisation's members sees it."""
+
+    environment: Environment
+    api: Api
+
     @property
     def is_open(self) -> bool:
         """Whether its data can be asked for at all."""
         return (
             self.environment.state == Environment.State.READY and self.organisation.state == Organisation.State.ACTIVE
         )
-
-    def may(self, action: Action) -> bool:
-        return action in permitted(self.api.principal.roles)
-
-    @property
-    def may_write(self) -> bool:
-        return self.may(Action.WRITE)
 
     def url(self, page: str, **values: object) -> str:
         """The address of another page of this environment."""
@@ -74,8 +102,34 @@ class Place:
 Page = Callable[..., HttpResponse]
 
 
-def in_environment(action: Action = Action.READ) -> Callable[[Page], Page]:
-    """A page of an environment, called with the request and the Place. Other organisations' ones are not found."""
+def in_organisation(action: Action = Action.READ) -> Callable[[Page], Page]:
+    """A page of an organisation, called with the request and the House. Those of others are not found."""
+
+    def decorate(page: Page) -> Page:
+        @login_required
+        @never_cache
+        @wraps(page)
+        def view(request: HttpRequest, tenant: str, **values: Any) -> HttpResponse:
+            house = House(membership=_membership(request.user, tenant))  # type: ignore[arg-type] - it is authenticated
+            if tenant != house.slug and request.method == "GET":
+                return _renamed(request, tenant, house)
+            if not house.may(action):
+                return _refused(request, house, Forbidden("forbidden"))
+            try:
+                return page(request, house, **values)
+            except CyodaError as refusal:
+                return _refused(request, house, refusal)
+
+        return view
+
+    return decorate
+
+
+def in_environment(action: Action = Action.READ, *, open_only: bool = True) -> Callable[[Page], Page]:
+    """A page of an environment, called with the request and the Place. Those of other organisations are not found.
+
+    Unless it is shown of one that is not ready too, the state of such a one is shown instead.
+    """
 
     def decorate(page: Page) -> Page:
         @login_required
@@ -84,8 +138,8 @@ def in_environment(action: Action = Action.READ) -> Callable[[Page], Page]:
         def view(request: HttpRequest, tenant: str, name: str, **values: Any) -> HttpResponse:
             place = _place(request.user, tenant, name)  # type: ignore[arg-type] - it is authenticated
             if tenant != place.slug and request.method == "GET":
-                return HttpResponseRedirect(request.get_full_path().replace(f"/t/{tenant}/", f"/t/{place.slug}/", 1))
-            if not place.is_open:
+                return _renamed(request, tenant, place)
+            if open_only and not place.is_open:
                 return show(request, place, "console/closed.html", status=409)
             if not place.may(action):
                 return _refused(request, place, Forbidden("forbidden"))
@@ -99,36 +153,40 @@ def in_environment(action: Action = Action.READ) -> Callable[[Page], Page]:
     return decorate
 
 
-def show(request: HttpRequest, place: Place, template: str, status: int = 200, **context: object) -> HttpResponse:
-    """Render a page inside the frame of its environment."""
-    return render(request, template, {"place": place, "base_url": _base(request), **context}, status=status)
+def show(request: HttpRequest, where: House, template: str, status: int = 200, **context: object) -> HttpResponse:
+    """Render a page inside the frame of its environment, or of its organisation."""
+    frame = "console/frame.html" if isinstance(where, Place) else "organisation/frame.html"
+    base = request.build_absolute_uri("/").rstrip("/")
+    return render(request, template, {"place": where, "frame": frame, "base_url": base, **context}, status=status)
 
 
-def _place(user: AbstractUser, tenant: str, name: str) -> Place:
+def _membership(user: AbstractUser, tenant: str) -> Membership:
     digits = _SLUG.fullmatch(tenant)
     if digits is None:
         raise Http404
     lowest, highest = (UUID(digits[1] + end * (32 - _DIGITS)) for end in "0f")
-    membership = (
-        Membership.objects.filter(user=user, organisation__id__range=(lowest, highest))
-        .select_related("organisation")
-        .first()
-    )
-    if membership is None:
+    memberships = Membership.objects.select_related("organisation", "user__person")
+    found = memberships.filter(user=user, organisation__id__range=(lowest, highest)).first()
+    if found is None:
         raise Http404
+    return found
+
+
+def _place(user: AbstractUser, tenant: str, name: str) -> Place:
+    membership = _membership(user, tenant)
     try:
         environment = environment_called(membership.organisation, name)
     except EnvironmentUnknown:
         raise Http404 from None
-    person: Person = user.person  # type: ignore[attr-defined] - the reverse of `user`
+    person: Person = membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     principal = Principal(tenant=environment.tenant_id, user_id=str(person.id), kind="user", roles=(membership.role,))
     return Place(environment=environment, membership=membership, api=Api(principal))
 
 
-def _refused(request: HttpRequest, place: Place, refusal: Refused | CyodaError) -> HttpResponse:
+def _renamed(request: HttpRequest, tenant: str, house: House) -> HttpResponse:
+    return HttpResponseRedirect(request.get_full_path().replace(f"/t/{tenant}/", f"/t/{house.slug}/", 1))
+
+
+def _refused(request: HttpRequest, where: House, refusal: Refused | CyodaError) -> HttpResponse:
     """The page that says why, with the status of the refusal."""
-    return show(request, place, "console/refused.html", status=refusal.status, refusal=refusal)
-
-
-def _base(request: HttpRequest) -> str:
-    return request.build_absolute_uri("/").rstrip("/")
+    return show(request, where, "console/refused.html", status=refusal.status, refusal=refusal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants.ui.console import entities, models, overview
+from tenants.ui.console import clients, entities, models, overview, provisioning
 
 app_name = "console"
 
@@ -17,4 +17,11 @@ urlpatterns = [
     path("entities/<uuid:entity_id>/", entities.entity, name="entity"),
     path("entities/<uuid:entity_id>/transition", entities.fire, name="fire"),
     path("entities/<uuid:entity_id>/<slug:tab>", entities.entity, name="entity_tab"),
+    path("clients/", clients.client_list, name="clients"),
+    path("clients/new", clients.new_client, name="client_new"),
+    path("clients/<str:client_id>/secret", clients.new_secret, name="client_secret"),
+    path("clients/<str:client_id>/delete", clients.delete, name="client_delete"),
+    path("provisioning", provisioning.provisioning, name="provisioning"),
+    path("provisioning/act", provisioning.act, name="provisioning_act"),
+    path("delete", provisioning.delete, name="delete"),
 ]

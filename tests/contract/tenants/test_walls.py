@@ -165,6 +165,9 @@ VALUES = {
     "<int:version>": "1",
     "<slug:tab>": "data",
     "<uuid:entity_id>": str(uuid4()),
+    "<str:client_id>": "c1",
+    "<int:member_id>": "1",
+    "<uuid:invitation_id>": str(uuid4()),
 }
 
 

@@ -1,0 +1,1 @@
+"""The pages of an organisation, below `/t/<tenant>/` (docs/adr/0015-browser-ui.md)."""

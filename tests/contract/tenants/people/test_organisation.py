@@ -1,0 +1,238 @@
+"""What owners do with their organisation in the pages: environments, clients, people (ui: 4.2, 4.4)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client as Browser
+from django.urls import reverse
+
+from tenants.models import AuditEvent, Client, Environment, Invitation, Membership, Organisation, Person, Role
+from tenants.services import mailing
+from tenants.services.audit import PLATFORM
+from tenants.services.backends import ensure_local
+from tenants.services.clients import create_client
+from tenants.services.invitations import invite
+from tenants.services.tiers import ensure_tiers
+from tenants.ui.console.place import slug_of
+from tenants.ui.organisation.urls import urlpatterns
+from tests.contract.tenants.people.conftest import Make, sign_in
+
+VALUES = {"member_id": 1, "invitation_id": "3f2a9cd0-1b22-4000-8000-000000000000"}
+POSTED = {"member", "revoke"}
+
+
+@pytest.fixture
+def acme(database: None) -> Organisation:
+    ensure_tiers()
+    ensure_local()
+    return Organisation.objects.create(name="Acme")
+
+
+@pytest.fixture
+def owner(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
+    somebody("ann@example.org", acme, Role.OWNER)
+    sign_in(browser, "ann@example.org")
+    return browser
+
+
+def at(page: str, organisation: Organisation, **values: object) -> str:
+    return reverse(f"organisation:{page}", kwargs={"tenant": slug_of(organisation), **values})
+
+
+def of(page: str, environment: Environment, **values: object) -> str:
+    where = {"tenant": slug_of(environment.organisation), "name": environment.name}
+    return reverse(f"console:{page}", kwargs={**where, **values})
+
+
+def ready(organisation: Organisation, name: str = "dev") -> Environment:
+    environment = Environment.of_tenant(name, organisation=organisation, name=name, state=Environment.State.READY)
+    environment.save()
+    return environment
+
+
+def order(browser: Browser, organisation: Organisation, **values: str) -> Any:
+    once = re.findall(r'name="once" value="(\w+)"', browser.get(at("order", organisation)).content.decode())
+    filled = {"once": once[0], "name": "dev", "kind": "development", "backend": "local", **values}
+    return browser.post(at("order", organisation), filled)
+
+
+# --- environments -----------------------------------------------------------------------------------------------
+
+
+def test_an_order_shows_its_client_once_and_leads_to_the_making(owner: Browser, acme: Organisation) -> None:
+    answer = order(owner, acme, once="o-1")
+    assert b"The secret is shown only now" in answer.content
+    assert "no-store" in answer["Cache-Control"]
+    environment = Environment.objects.get(organisation=acme)
+    making = owner.get(of("provisioning", environment))
+    assert making["Refresh"] == "1"
+    assert "create schema" in making.content.decode()
+    again = order(owner, acme, once="o-1")
+    assert (again.status_code, again["Location"]) == (302, of("provisioning", environment))
+    assert Environment.objects.filter(organisation=acme).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": "Dev"}, "is not an environment name"),
+        ({"name": "dev"}, "an environment of this name"),
+        ({"backend": "moon"}, "Select a valid choice"),
+        ({"kind": "moon"}, "Select a valid choice"),
+        ({"once": ""}, "This field is required"),
+    ],
+)
+def test_an_order_that_cannot_be_is_explained(
+    owner: Browser, acme: Organisation, values: dict[str, str], said: str
+) -> None:
+    ready(acme)
+    answer = order(owner, acme, **{"name": "other", **values})
+    assert answer.status_code == 200
+    assert said in answer.content.decode()
+    assert Environment.objects.filter(organisation=acme).count() == 1
+
+
+def test_what_is_being_made_can_be_cancelled(owner: Browser, acme: Organisation) -> None:
+    order(owner, acme)
+    environment = Environment.objects.get(organisation=acme)
+    owner.post(of("provisioning_act", environment), {"cancel": "yes"})
+    assert Environment.objects.get(pk=environment.pk).state != Environment.State.READY
+    assert AuditEvent.objects.filter(action__contains="cancel").exists()
+
+
+def test_an_environment_is_deleted_when_its_name_was_typed(owner: Browser, acme: Organisation) -> None:
+    dev = ready(acme)
+    path = of("delete", dev)
+    assert b"This is not dev" in owner.post(path, {"typed": "prod", "reason": "old"}).content
+    assert b"This field is required" in owner.post(path, {"typed": "dev"}).content
+    assert Environment.objects.get(pk=dev.pk).state == Environment.State.READY
+    assert owner.post(path, {"typed": "dev", "reason": "not needed"}).status_code == 302
+    assert Environment.objects.get(pk=dev.pk).state == Environment.State.DELETING
+    assert AuditEvent.objects.filter(reason="not needed", source="pages").exists()
+
+
+def test_only_owners_order_and_delete(browser: Browser, somebody: Make, acme: Organisation) -> None:
+    somebody("vic@example.org", acme, Role.DEVELOPER)
+    sign_in(browser, "vic@example.org")
+    dev = ready(acme)
+    assert b"New environment" not in browser.get(at("environments", acme)).content
+    for path in (at("order", acme), of("delete", dev), at("audit", acme)):
+        assert browser.get(path).status_code == 403
+        assert browser.post(path).status_code == 403
+
+
+# --- clients ----------------------------------------------------------------------------------------------------
+
+
+def test_a_client_is_made_gets_a_new_secret_and_goes(owner: Browser, acme: Organisation) -> None:
+    dev = ready(acme)
+    made = owner.post(of("client_new", dev), {"label": "reports"}).content.decode()
+    client = Client.objects.get(environment=dev)
+    secret = re.findall(r'class="secret">(\w+)<', made)[0]
+    assert client.id in made
+    assert client.roles == ["ROLE_M2M"]
+    listed = owner.get(of("clients", dev)).content.decode()
+    assert "reports" in listed
+    assert secret not in listed
+    rotated = owner.post(of("client_secret", dev, client_id=client.id), {"overlap": "1"}).content.decode()
+    assert secret not in rotated
+    assert "shown only now" in rotated
+    owner.post(of("client_delete", dev, client_id=client.id))
+    assert not Client.objects.exists()
+
+
+def test_clients_of_other_environments_are_not_found(owner: Browser, acme: Organisation) -> None:
+    dev, prod = ready(acme), ready(acme, "prod")
+    issued = create_client(PLATFORM, prod, roles=("ROLE_M2M",))
+    for page in ("client_secret", "client_delete"):
+        assert owner.post(of(page, dev, client_id=issued.client_id), {"overlap": "0"}).status_code == 404
+    assert Client.objects.filter(pk=issued.client_id).exists()
+
+
+def test_the_client_of_the_settings_stays_as_it_is(owner: Browser, acme: Organisation) -> None:
+    dev = ready(acme)
+    Client.objects.create(id="boot", secret_hash="x", environment=dev, user_id="admin", is_configured=True)
+    assert b"name this client" in owner.post(of("client_secret", dev, client_id="boot"), {"overlap": "0"}).content
+    owner.post(of("client_delete", dev, client_id="boot"))
+    assert Client.objects.get(pk="boot").secret_hash == "x"
+
+
+# --- people -----------------------------------------------------------------------------------------------------
+
+
+def test_people_are_invited_get_another_role_and_leave(owner: Browser, somebody: Make, acme: Organisation) -> None:
+    owner.post(at("people", acme), {"email": "bob@example.org", "role": Role.VIEWER})
+    mailing.wait_until_sent()
+    assert "bob@example.org" in owner.get(at("people", acme)).content.decode()
+    invitation = Invitation.objects.get(email="bob@example.org")
+    owner.post(at("revoke", acme, invitation_id=invitation.pk))
+    assert "revoked" in owner.get(at("people", acme)).content.decode()
+    carl = somebody("carl@example.org", acme)
+    member = Membership.objects.get(user=carl)
+    owner.post(at("member", acme, member_id=member.pk), {"role": Role.DEVELOPER})
+    assert Membership.objects.get(pk=member.pk).role == Role.DEVELOPER
+    owner.post(at("member", acme, member_id=member.pk), {"role": "ROLE_ADMIN"})
+    assert Membership.objects.get(pk=member.pk).role == Role.DEVELOPER
+    owner.post(at("member", acme, member_id=member.pk), {"remove": "yes"})
+    assert not Membership.objects.filter(pk=member.pk).exists()
+
+
+def test_the_last_owner_stays(owner: Browser, acme: Organisation) -> None:
+    own = Membership.objects.get(organisation=acme)
+    for change in ({"remove": "yes"}, {"role": Role.VIEWER}):
+        owner.post(at("member", acme, member_id=own.pk), change)
+        assert "needs an owner" in owner.get(at("people", acme)).content.decode()
+    assert Membership.objects.get(pk=own.pk).role == Role.OWNER
+
+
+def test_who_is_no_owner_sees_the_members_only(browser: Browser, somebody: Make, acme: Organisation) -> None:
+    somebody("vic@example.org", acme, Role.VIEWER)
+    invite(PLATFORM, acme, "bob@example.org", Role.OWNER)
+    sign_in(browser, "vic@example.org")
+    page = browser.get(at("people", acme)).content.decode()
+    assert "vic@example.org" in page
+    assert "bob@example.org" not in page
+    assert browser.post(at("people", acme), {"email": "x@example.org", "role": Role.OWNER}).status_code == 403
+    assert not Invitation.objects.filter(email="x@example.org").exists()
+
+
+def test_the_audit_log_is_read_page_by_page(owner: Browser, acme: Organisation) -> None:
+    dev = ready(acme)
+    for number in range(60):
+        create_client(PLATFORM, dev, roles=(), label=str(number))
+    first = owner.get(at("audit", acme)).content.decode()
+    assert first.count("<tr>") == 51
+    older = re.findall(r'href="(\?before=\d+)"', first)[0]
+    assert 2 < owner.get(at("audit", acme) + older).content.decode().count("<tr>") < 20
+    assert owner.get(at("audit", acme) + "?before=" + "9" * 30).status_code == 200
+
+
+# --- others -----------------------------------------------------------------------------------------------------
+
+
+def test_no_page_of_another_organisation_is_found(browser: Browser, somebody: Make, acme: Organisation) -> None:
+    globex = Organisation.objects.create(name="Globex")
+    somebody("eve@example.org", globex, Role.OWNER)
+    sign_in(browser, "eve@example.org")
+    for pattern in urlpatterns:
+        values = {name: value for name, value in VALUES.items() if f":{name}>" in str(pattern.pattern)}
+        path = at(str(pattern.name), acme, **values)
+        assert browser.get(path).status_code == 404, path
+        assert browser.post(path).status_code == 404, path
+
+
+def test_members_and_invitations_of_others_cannot_be_touched(
+    owner: Browser, somebody: Make, acme: Organisation
+) -> None:
+    globex = Organisation.objects.create(name="Globex")
+    somebody("gus@example.org", globex, Role.OWNER)
+    theirs = Membership.objects.get(organisation=globex)
+    invitation = invite(PLATFORM, globex, "eve@example.org", Role.OWNER)
+    assert owner.post(at("member", acme, member_id=theirs.pk), {"remove": "yes"}).status_code == 404
+    assert owner.post(at("revoke", acme, invitation_id=invitation.pk)).status_code == 404
+    assert Invitation.objects.get(pk=invitation.pk).revoked_at is None
+    assert "Globex" not in owner.get(at("audit", acme)).content.decode()
+    assert Person.objects.filter(user__username="gus@example.org").exists()
