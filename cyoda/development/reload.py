@@ -12,10 +12,6 @@ from cyoda.development.command import MemberCommand
 from cyoda.development.output import Screen
 from cyoda.embedded.processes import signal_group, spawn_heard, stop
 
-_RESTART_PAUSE_S = 2.0
-_DRAIN_PATIENCE_S = 60.0
-_JOIN_HINT_S = 10.0
-
 Connected = Callable[[], frozenset[str]]
 """The ids of the members that are connected now."""
 
@@ -42,6 +38,9 @@ class Reloader:
     command: MemberCommand
     connected: Connected
     screen: Screen
+    restart_pause_s: float = 2.0
+    drain_patience_s: float = 60.0
+    join_hint_s: float = 10.0
     _serving: _Run | None = None
     _starting: _Run | None = None
     _leaving: list[_Run] = field(default_factory=list[_Run])
@@ -74,7 +73,7 @@ class Reloader:
         for run in runs:
             signal_group(run.process, signal.SIGTERM)
         for run in runs:
-            stop(run.process, signal.SIGTERM, patience_s=_DRAIN_PATIENCE_S)
+            stop(run.process, signal.SIGTERM, patience_s=self.drain_patience_s)
 
     def _start(self) -> None:
         self._start_at = None
@@ -85,7 +84,7 @@ class Reloader:
         process = spawn_heard(
             command.line, env=command.environ, cwd=command.folder, heard=self.screen.voice(name, self._started)
         )
-        self._starting = _Run(self._started, process, known, hint_at=time.monotonic() + _JOIN_HINT_S)
+        self._starting = _Run(self._started, process, known, hint_at=time.monotonic() + self.join_hint_s)
 
     def _await_join(self, run: _Run) -> None:
         code = run.process.poll()
@@ -107,7 +106,7 @@ class Reloader:
 
     def _dismiss(self, run: _Run) -> None:
         signal_group(run.process, signal.SIGTERM)
-        run.kill_at = time.monotonic() + _DRAIN_PATIENCE_S
+        run.kill_at = time.monotonic() + self.drain_patience_s
         self._leaving.append(run)
 
     def _see_off(self, run: _Run) -> None:
@@ -115,7 +114,7 @@ class Reloader:
             self._leaving.remove(run)
             self.screen.say(f"{run.name} has left.")
         elif time.monotonic() >= run.kill_at:
-            self.screen.say(f"{run.name} has not left after {_DRAIN_PATIENCE_S:.0f} s and is killed.")
+            self.screen.say(f"{run.name} has not left after {self.drain_patience_s:.0f} s and is killed.")
             signal_group(run.process, signal.SIGKILL)
             run.process.wait()
 
@@ -124,4 +123,4 @@ class Reloader:
         self.screen.say(f"{run.name} has ended with code {run.process.returncode}.")
         if self._starting is None and self._start_at is None:
             self.screen.say("It is started again.")
-            self._start_at = time.monotonic() + _RESTART_PAUSE_S
+            self._start_at = time.monotonic() + self.restart_pause_s
