@@ -61,7 +61,13 @@ DATA_PLANE_WORKER = "cyoda.worker.worker"
 DATA_PLANE = "cyoda.data_plane.data_plane"
 BEARERS = "cyoda.bearers.bearers"
 PAGES_API = "cyoda.pages_api.pages_api"
-PROVISIONING_DRIVERS = {"local": "tenants.provisioning.local.LocalDriver"}
+PROVISIONING_DRIVERS = {
+    "local": "tenants.provisioning.local.LocalDriver",
+    "compose": "tenants.provisioning.compose.ComposeDriver",
+    "kubernetes": "tenants.provisioning.planned.KubernetesDriver",
+    "cassandra": "tenants.provisioning.planned.CassandraDriver",
+    "trino": "tenants.provisioning.planned.TrinoDriver",
+}
 DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
 # An unreachable placeholder stands in until `use_database` names the embedded server of a running node.
 DATABASES = {

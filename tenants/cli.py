@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 from django.core.management.base import BaseCommand
@@ -11,7 +12,8 @@ from rich.console import Console
 
 from tenants.models import Backend, Environment, Organisation, Provisioning
 from tenants.provisioning.drivers import driver_named
-from tenants.services.audit import Doer, Source
+from tenants.services.adoption import adopt_tenant
+from tenants.services.audit import PLATFORM, Doer, Source
 from tenants.services.backends import missing_of
 from tenants.services.environments import (
     Wanted,
@@ -54,6 +56,16 @@ def at_terminal(reason: str) -> Doer:
 def create_tenant(doer: Doer, name: str, *, tenant_id: str | None, wait: bool, terminal: Terminal) -> None:
     """Raises Refused when the run is waited for and fails, and whatever provision_environment raises."""
     _show_order(provision_environment(doer, name, tenant_id=tenant_id, wake=wake), wait=wait, terminal=terminal)
+
+
+def adopt(text: str) -> None:
+    """Raises Refused, and whatever adopt_tenant raises."""
+    try:
+        given = json.loads(text)
+        tenant_id, client = given["tenant_id"], given["client"]
+    except (ValueError, KeyError, TypeError):
+        raise Refused("The input names no tenant and client.") from None
+    adopt_tenant(replace(PLATFORM, reason="as the control plane ordered it"), tenant_id, client)
 
 
 def delete_tenant(doer: Doer, name: str, *, wait: bool, is_sure: bool, terminal: Terminal) -> None:

@@ -10,6 +10,7 @@ from tenants.cloud.problems import Problem, invalid, too_many
 from tenants.cloud.shapes import EnvDetail, EnvSummary, ProvisionRequest
 from tenants.models import Environment
 from tenants.naming import is_environment_name
+from tenants.provisioning.drivers import own_address
 from tenants.services import environments as services
 from tenants.services.idempotency import IdempotencyConflict
 from tenants.services.provisioning import BackendUnavailable, EnvironmentNameTaken
@@ -165,6 +166,7 @@ def _summary(environment: Environment) -> EnvSummary:
 
 def _detail(environment: Environment) -> EnvDetail:
     host = settings.CONF.cloud.client_host
+    shared = settings.PUBLIC_URL if host is None else f"https://{environment.namespace}.{host}"
     return EnvDetail(
         env_id=str(environment.pk),
         env_name=environment.name,
@@ -172,7 +174,7 @@ def _detail(environment: Environment) -> EnvDetail:
         namespace=environment.namespace,
         creation_date=environment.created_at,
         app_namespace=environment.app_namespace,
-        cyoda_env_url=settings.PUBLIC_URL if host is None else f"https://{environment.namespace}.{host}",
+        cyoda_env_url=own_address(environment) or shared,
         m2m_client_id=environment.m2m_client_id,
         build_id="" if environment.build is None else str(environment.build.pk),
     )

@@ -55,14 +55,22 @@ class Parameter:
     kind: type[int] | type[str] | type[bool]
     default: Json
     minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
 
     def checked(self, value: Any) -> Any:
-        """Raises StepRefused for a value of another kind, or below the minimum."""
-        fits = type(value) is self.kind and (self.minimum is None or int(value) >= self.minimum)
-        if not fits:
-            limit = "" if self.minimum is None else f" of at least {self.minimum}"
-            raise StepRefused(f"{self.name} must be a value of type {self.kind.__name__}{limit}")
+        """Raises StepRefused for a value of another kind, outside the limits, or none of the choices."""
+        if self.choices and value not in self.choices:
+            raise StepRefused(f"{self.name} must be one of {', '.join(self.choices)}")
+        if type(value) is not self.kind or self._is_outside(value):
+            least = "" if self.minimum is None else f" of at least {self.minimum}"
+            most = "" if self.maximum is None else f" of at most {self.maximum}"
+            raise StepRefused(f"{self.name} must be a value of type {self.kind.__name__}{least}{most}")
         return value
+
+    def _is_outside(self, value: Any) -> bool:
+        too_low = self.minimum is not None and value < self.minimum
+        return too_low or (self.maximum is not None and value > self.maximum)
 
 
 class Driver(Protocol):
@@ -83,6 +91,10 @@ class Driver(Protocol):
     def plan(self, environment: Environment) -> Sequence[str]:
         """What the steps would do, a line each; nothing is done. The environment need not be stored."""
         ...
+
+    def address(self, environment: Environment) -> str | None:
+        """The URL of an environment that has a node of its own; None for one that the platform's nodes serve."""
+        return None
 
 
 def checked_parameters(driver: Driver, given: Mapping[str, Json]) -> dict[str, Json]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from cyoda.principal import ROLE_ADMIN
 from tenants.models import Client, Environment
 from tenants.provisioning.base import Driver, Failure, Json, Step, StepRefused, Work
+from tenants.provisioning.rows import mark_deleting, mark_ready, save
 from tenants.provisioning.schemas import Schemas, configured_schemas
 
 
@@ -21,7 +22,7 @@ class LocalDriver(Driver):
             Step("create schema", do=self.create_schema, undo=self.drop_schema),
             Step("create tables", do=self.create_tables, failure=Failure.BOOTSTRAP),
             Step("create bootstrap client", do=self.create_client, undo=self.delete_clients, failure=Failure.MINT),
-            Step("mark ready", do=self.open, undo=self.close),
+            Step("mark ready", do=mark_ready, undo=mark_deleting),
         )
 
     def check(self, parameters: Mapping[str, Json]) -> Sequence[str]:
@@ -59,22 +60,9 @@ class LocalDriver(Driver):
                 "roles": given["roles"],
             },
         )
-        _save(work.environment, m2m_client_id=given["id"])
+        save(work.environment, m2m_client_id=given["id"])
         return {"client": given["id"]}
 
     def delete_clients(self, work: Work) -> None:
         Client.objects.filter(environment=work.environment).delete()
-        _save(work.environment, m2m_client_id="")
-
-    def open(self, work: Work) -> None:
-        _save(work.environment, state=Environment.State.READY)
-
-    def close(self, work: Work) -> None:
-        """Before anything is removed, nobody is let in any more."""
-        _save(work.environment, state=Environment.State.DELETING)
-
-
-def _save(environment: Environment, **values: str) -> None:
-    for name, value in values.items():
-        setattr(environment, name, value)
-    environment.save(update_fields=[*values, "updated_at"])
+        save(work.environment, m2m_client_id="")

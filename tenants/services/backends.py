@@ -23,7 +23,7 @@ class InvalidBackend(ValueError):
 def save_backend(doer: Doer, backend: Backend) -> None:
     """Store a new or changed back end; environments that stand keep the driver and parameters they were made with.
 
-    Raises InvalidBackend.
+    One that misses something cannot be enabled. Raises InvalidBackend.
     """
     try:
         backend.parameters = checked_parameters(driver_named(backend.driver), backend.parameters)
@@ -31,6 +31,8 @@ def save_backend(doer: Doer, backend: Backend) -> None:
         raise InvalidBackend(f"There is no driver called {name}.") from None
     except StepRefused as refusal:
         raise InvalidBackend(f"{refusal}.") from None
+    if backend.is_enabled and (missing := missing_of(backend)):
+        raise InvalidBackend(" ".join(missing))
     before = Backend.objects.select_for_update().filter(pk=backend.pk).first()
     backend.save()
     record(

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from django.db import transaction
 
 from cyoda.clock import Clock, system_clock
@@ -23,6 +24,8 @@ BOOTSTRAP_ROLES = (ROLE_ADMIN, ROLE_M2M)
 BOOTSTRAP_USER = "admin"
 _SECRET_BYTES = 32
 _CLIENT_ID_BYTES = 10
+
+log = structlog.get_logger(__name__)
 
 Wake = Callable[[], None]
 """Tells the workers that something waits; called after the commit, and allowed to do nothing."""
@@ -46,7 +49,7 @@ class EnvironmentNameTaken(Exception):
 
 
 class BackendUnavailable(Exception):
-    """There is no such back end, it takes no new environments, or it is full; the text is a sentence."""
+    """There is no such back end, it takes no new environments, is full or misses something; the text is a sentence."""
 
 
 class EnvironmentNotReady(Exception):
@@ -220,6 +223,9 @@ def _place_in(slug: str) -> Backend:
         standing = Environment.objects.filter(backend=backend).exclude(state__in=Environment.ENDED)
         if standing.count() >= backend.capacity:
             raise BackendUnavailable(f"The back end {slug} is full.")
+    if missing := driver_named(backend.driver).check(backend.parameters):
+        log.warning("a back end is not ready for orders", backend=slug, missing=list(missing))
+        raise BackendUnavailable(f"The back end {slug} cannot make environments now.")
     return backend
 
 

@@ -21,7 +21,7 @@ class Standing(Enum):
     SUSPENDED = auto()
     PROVISIONING = auto()
     GONE = auto()
-    """Failed, being deleted, or deleted."""
+    """Failed, being deleted, or deleted; or kept by a node of its own."""
     UNKNOWN = auto()
 
 
@@ -30,20 +30,20 @@ _BY_STATE = {
     Environment.State.PROVISIONING: Standing.PROVISIONING,
 }
 
+_SEEN = ("state", "organisation__state", "driver")
+
 
 def standing_of(tenant_id: str) -> Standing:
     """Raises UnusableTenantId."""
-    row = Environment.objects.filter(schema_name=schema_name_of(tenant_id)).values_list("state", "organisation__state")
-    for state, organisation_state in row:
-        return _standing(state, organisation_state)
+    for row in Environment.objects.filter(schema_name=schema_name_of(tenant_id)).values_list(*_SEEN):
+        return _standing(*row)
     return Standing.GONE if _is_organisation(tenant_id) else Standing.UNKNOWN
 
 
 def standings_changed_since(moment: datetime) -> Mapping[str, Standing]:
     """By tenant id: the tenants whose environment or organisation was saved at or after a moment."""
     changed = Environment.objects.filter(Q(updated_at__gte=moment) | Q(organisation__updated_at__gte=moment))
-    rows = changed.values_list("tenant_id", "state", "organisation__state")
-    return {tenant_id: _standing(state, organisation_state) for tenant_id, state, organisation_state in rows}
+    return {tenant_id: _standing(*seen) for tenant_id, *seen in changed.values_list("tenant_id", *_SEEN)}
 
 
 def admit_tenant(tenant_id: str) -> Standing:
@@ -68,7 +68,7 @@ def _is_organisation(tenant_id: str) -> bool:
         return False
 
 
-def _standing(state: str, organisation_state: str) -> Standing:
-    standing = _BY_STATE.get(Environment.State(state), Standing.GONE)
+def _standing(state: str, organisation_state: str, driver: str) -> Standing:
+    standing = _BY_STATE.get(Environment.State(state), Standing.GONE) if driver == "local" else Standing.GONE
     is_suspended = organisation_state == Organisation.State.SUSPENDED
     return Standing.SUSPENDED if is_suspended and standing is not Standing.GONE else standing

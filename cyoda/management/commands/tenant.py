@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         create.add_argument("--wait", action="store_true", help="show each step until the tenant is ready")
         create.add_argument("--reason", default="", help="why, for the audit log")
         actions.add_parser("list", help="all tenants and their states")
+        actions.add_parser("adopt", help="make the tenant and client that a control plane names on the input, as JSON")
         delete = actions.add_parser("delete", help="remove a tenant with all its data")
         delete.add_argument("name", help="tenant id, or the organisation's name where it has one tenant")
         delete.add_argument("--yes", action="store_true", help="do not ask")
@@ -47,6 +49,8 @@ class Command(BaseCommand):
         terminal = cli.terminal_of(self)
         if action == "list":
             return cli.show_tenants(terminal)
+        if action == "adopt":
+            return cli.adopt(sys.stdin.read())
         doer, name, wait = cli.at_terminal(options["reason"]), options["name"], options["wait"]
         if action == "create":
             return cli.create_tenant(doer, name, tenant_id=options["tenant_id"], wait=wait, terminal=terminal)

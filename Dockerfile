@@ -1,0 +1,19 @@
+# The node, and with another command the worker: `docker build -t cyoda .`
+# Its settings are CYODA_* variables (docs/settings.md); it needs PostgreSQL, and a broker where there are workers.
+
+FROM python:3.11-slim AS packages
+COPY requirements.txt /tmp/
+RUN python -m venv /venv \
+ && /venv/bin/python -m pip install --no-cache-dir --require-hashes -r /tmp/requirements.txt
+
+FROM python:3.11-slim
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+RUN useradd --system --uid 65532 --user-group --no-create-home cyoda
+COPY --from=packages /venv /venv
+WORKDIR /app
+COPY . .
+RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q cyoda tenants workflows
+USER 65532:65532
+EXPOSE 8080 9090 9091
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=12 CMD ["python", "-m", "cyoda.health"]
+CMD ["python", "manage.py", "serve"]
