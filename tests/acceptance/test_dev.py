@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.up import Up
+from tests.up import ROOT, Up
 
 TUNNEL = """#!/bin/sh
 echo "see https://tunnel.example.com/terms"
@@ -143,6 +145,19 @@ def test_the_tunnel_runs_shows_its_address_and_comes_back(dev: Dev) -> None:
     while dev.up.output.read_text().count(opened) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_every_command_of_the_guide_to_the_first_environment_works(dev: Dev) -> None:
+    guide = (ROOT / "docs" / "help" / "first-environment.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 8
+    script = "\n".join(("set -euo pipefail", *blocks)).replace("http://127.0.0.1:8080", dev.up.api.removesuffix("/api"))
+    environ = dev.up.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert (done.stdout.count('"state":"DONE"'), '"state":"Ready"' in done.stdout) == (1, True)
 
 
 def test_ctrl_c_ends_everything_in_order_and_no_secret_was_printed(dev: Dev) -> None:
