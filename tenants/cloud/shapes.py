@@ -8,7 +8,9 @@ from typing import Annotated, Literal
 import msgspec
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=100)]
-ChatId = Annotated[str, msgspec.Meta(max_length=200)]
+NO_NUL = r"^[^\x00]*$"
+"""What the database can hold."""
+ChatId = Annotated[str, msgspec.Meta(max_length=200, pattern=NO_NUL)]
 
 
 class ProvisionRequest(msgspec.Struct, kw_only=True):

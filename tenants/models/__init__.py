@@ -13,7 +13,7 @@ from tenants.models.outbox import Outbox
 from tenants.models.person import Invitation, Membership, Person, RefreshToken, Role, SetupLink
 from tenants.models.provider import OidcProvider
 from tenants.models.provisioning import Provisioning, ProvisioningStep
-from tenants.models.studio import StudioNamespace
+from tenants.models.studio import StudioBuild, StudioNamespace
 from tenants.models.tier import MemberSeat, QuotaWindow, Subscription, Tier
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "Role",
     "SetupLink",
     "SigningKey",
+    "StudioBuild",
     "StudioNamespace",
     "Subscription",
     "Tier",

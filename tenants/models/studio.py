@@ -1,6 +1,8 @@
-"""What AI Studio calls things (contract: control plane 2.1, CM1)."""
+"""What AI Studio calls things, and what it has asked to be built (contract: control plane 2.1, 6.1)."""
 
 from __future__ import annotations
+
+import uuid
 
 from django.db import models
 
@@ -28,3 +30,22 @@ class StudioNamespace(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class StudioBuild(models.Model):
+    """An application that was asked for from its source. Nothing is built from source here, so each has failed."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    namespace = models.ForeignKey(StudioNamespace, on_delete=models.CASCADE, related_name="builds")
+    repository = models.CharField(max_length=2000)
+    branch = models.CharField(max_length=300)
+    chat_id = models.CharField(max_length=200, blank=True, default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = models.Manager()
+
+    class Meta:
+        ordering = ("-created_at",)
+
+    def __str__(self) -> str:
+        return f"{self.repository} {self.branch}"

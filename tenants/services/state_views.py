@@ -30,13 +30,14 @@ _OF_BUILD: Final[Mapping[str, str]] = {
     RunState.FAILED: "FAILED",
     RunState.CANCELLED: "CANCELLED",
 }
+STUDIO_FAILED: Final = "FAILED"
 _OF_STUDIO: Final[Mapping[str, str]] = {
     RunState.QUEUED: "PENDING",
     RunState.RUNNING: "RUNNING",
     RunState.UNDOING: "RUNNING",
     RunState.SUCCEEDED: "SUCCESS",
-    RunState.FAILED: "FAILED",
-    RunState.CANCELLED: "FAILED",
+    RunState.FAILED: STUDIO_FAILED,
+    RunState.CANCELLED: STUDIO_FAILED,
 }
 _OF_NAMESPACE: Final[Mapping[str, str]] = {
     State.PROVISIONING: "Pending",

@@ -5,9 +5,7 @@ Whose they are is the organisation of the caller's token: what another one owns 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,22 +13,19 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from cyoda.clock import Clock, system_clock
-from tenants.models import LOCAL, Backend, Environment, Organisation, Provisioning, StudioNamespace, Tier
+from tenants.models import LOCAL, Backend, Environment, Organisation, StudioNamespace, Tier
 from tenants.naming import is_uuid
 from tenants.services import environments
 from tenants.services.audit import Doer
-from tenants.services.environments import ANY_BACKEND, builds_of
+from tenants.services.environments import ANY_BACKEND
 from tenants.services.provisioning import EnvironmentNameTaken, Wake
-from tenants.services.state_views import build_text
-from tenants.services.studio_names import UnusableNamespace as UnusableNamespace
 from tenants.services.studio_names import (
-    application_namespace,
     environment_names,
     environment_namespace,
+    is_meant,
     possible_namespaces,
+    sanitised,
 )
-
-_PUBLIC_LINE = re.compile(r"(\S+) ((?:running|undoing), attempt \d+|done|undone|failed)(?:\Z|: )")
 
 State = Environment.State
 
@@ -88,7 +83,7 @@ def deploy_environment(
     standing = _standing(held).filter(name=name, application="").first()
     if standing is None:
         environment = _ordered(doer, held, name, wanted, tier, wake, clock)
-        return StudioNamespace.objects.create(environment=environment, name=name, user=wanted.user)
+        return StudioNamespace.objects.create(environment=environment, name=name, user=sanitised(wanted.user))
     if standing.environment.state == State.DELETING:
         raise NamespaceEnding(name)
     return standing
@@ -105,7 +100,7 @@ def namespace_called(organisation: Organisation, name: str) -> Namespace:
     if "\0" in name:
         raise NamespaceUnknown(name)
     rows = _standing(organisation).filter(name__in=possible_namespaces(name))
-    found = [row for row in rows if row.name == name] or [row for row in rows if _is_meant(row, name)]
+    found = [row for row in rows if row.name == name] or [row for row in rows if is_meant(name, row.user, row.name)]
     if len(found) == 1:
         return _of_row(found[0])
     own = next((each for each in environments.environments_of(organisation) if each.namespace == name), None)
@@ -114,53 +109,9 @@ def namespace_called(organisation: Organisation, name: str) -> Namespace:
     return Namespace(name=name, environment=own, created_at=own.created_at)
 
 
-def delete_namespace(
-    doer: Doer, organisation: Organisation, namespace: Namespace, *, wake: Wake = lambda: None
-) -> None:
-    """Have an environment removed, or turned back while it is made; once for all calls."""
-    with suppress(environments.EnvironmentUnknown):
-        environments.delete_called(doer, organisation, namespace.environment.name, wake=wake)
-
-
-def build_called(organisation: Organisation, build_id: str) -> Provisioning:
-    """Raises BuildUnknown."""
-    run = builds_of(organisation).filter(pk=build_id).first() if is_uuid(build_id) else None
-    if run is None:
-        raise BuildUnknown(build_id)
-    return run
-
-
-def build_progress(run: Provisioning) -> str:
-    """How far a build is, as `step 3/7`; at the end of a failed one, what a caller may know of the failure."""
-    if run.failure:
-        return build_text(run) if run.finished_at is not None else "what was made is removed again"
-    states = list(run.steps.values_list("state", flat=True))  # type: ignore[attr-defined] - the reverse of `run`
-    done = states.count("done")
-    return f"step {min(done + 1, len(states))}/{len(states)}"
-
-
-def build_log(build_id: str, max_lines: int) -> str:
-    """The newest lines, for anybody who knows the id: which steps began and ended. Raises BuildUnknown.
-
-    Neither errors nor the lines of drivers are shown, as they may name parts of the installation.
-    """
-    runs = Provisioning.objects.filter(kind=Provisioning.Kind.CREATE)
-    run = runs.prefetch_related("steps").filter(pk=build_id).first() if is_uuid(build_id) else None
-    if run is None:
-        raise BuildUnknown(build_id)
-    lines: list[str] = []
-    for step in run.steps.all():  # type: ignore[attr-defined] - the reverse of `run`
-        found = map(_PUBLIC_LINE.match, step.log.splitlines())
-        lines += [f"{match[1]} {step.name}: {match[2]}" for match in found if match is not None]
-    lines.sort()
-    if run.failure and run.finished_at is not None:
-        lines.append(build_text(run))
-    return "\n".join(lines[-max_lines:])
-
-
 def _require_build(organisation: Organisation, build_id: str, name: str) -> None:
-    build = build_called(organisation, build_id)
-    if not StudioNamespace.objects.filter(environment=build.environment, name=name, application="").exists():
+    rows = StudioNamespace.objects.filter(environment__organisation=organisation, name=name, application="")
+    if not is_uuid(build_id) or not rows.filter(environment__build=build_id).exists():
         raise BuildUnknown(build_id)
 
 
@@ -195,16 +146,6 @@ def _backend(tier: Tier | None) -> str:
 def _standing(organisation: Organisation) -> QuerySet[StudioNamespace]:
     rows = StudioNamespace.objects.select_related("environment__build", "environment__organisation")
     return rows.filter(environment__organisation=organisation).exclude(environment__state__in=Environment.ENDED)
-
-
-def _is_meant(row: StudioNamespace, asked: str) -> bool:
-    try:
-        if not row.application:
-            return environment_namespace(row.user, asked) == row.name
-        of_environment = StudioNamespace.objects.get(environment=row.environment, application="")
-        return application_namespace(row.user, of_environment.name, asked) == row.name
-    except UnusableNamespace:
-        return False
 
 
 def _namespaces(environment: Environment) -> list[Namespace]:

@@ -1,14 +1,18 @@
-"""What runs in a namespace, as AI Studio sees deployments: the environment itself (contract: control plane 6.2)."""
+"""What runs in a namespace, as AI Studio sees deployments: environments, applications (contract: control plane 6.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from tenants.models import Environment
+from tenants.models import Environment, Organisation, StudioNamespace
+from tenants.services import environments
 from tenants.services.audit import Doer
+from tenants.services.provisioning import Wake
 from tenants.services.studio import Namespace
+from tenants.services.studio_applications import NOT_BUILT, remove_application
 
 CYODA = "cyoda"
 """The environment's own deployment: the platform's nodes, which serve it together with others."""
@@ -37,8 +41,11 @@ class Deployment:
 
 
 def deployments_in(namespace: Namespace) -> Sequence[Deployment]:
-    """The environment's own first."""
-    return [_of_environment(namespace.environment)]
+    """Of an environment its own first, then its applications; of an application that one alone."""
+    rows = StudioNamespace.objects.filter(environment=namespace.environment).exclude(application="")
+    if namespace.application:
+        return [_of_application(row) for row in rows.filter(application=namespace.application)]
+    return [_of_environment(namespace.environment), *map(_of_application, rows.order_by("application"))]
 
 
 def deployment_called(namespace: Namespace, name: str) -> Deployment:
@@ -64,9 +71,27 @@ def update_image(doer: Doer, namespace: Namespace, name: str, image: str) -> Non
     raise _fixed(namespace, name)
 
 
+def delete_namespace(
+    doer: Doer, organisation: Organisation, namespace: Namespace, *, wake: Wake = lambda: None
+) -> None:
+    """Have an environment removed, or turned back while it is made; or an application. Once for all calls."""
+    if namespace.application:
+        remove_application(doer, namespace)
+        return
+    with suppress(environments.EnvironmentUnknown):
+        environments.delete_called(doer, organisation, namespace.environment.name, wake=wake)
+
+
 def _fixed(namespace: Namespace, name: str) -> DeploymentFixed:
-    deployment_called(namespace, name)
+    if deployment_called(namespace, name).name != CYODA:
+        return DeploymentFixed(NOT_BUILT)
     return DeploymentFixed("An environment is served by the platform's nodes: it has no replicas of its own.")
+
+
+def _of_application(row: StudioNamespace) -> Deployment:
+    return Deployment(
+        name=row.application, status="Failed", replicas=0, ready=0, created_at=row.created_at, message=NOT_BUILT
+    )
 
 
 def _of_environment(environment: Environment) -> Deployment:

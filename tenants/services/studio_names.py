@@ -38,16 +38,25 @@ def environment_namespace(user: str, namespace: str) -> str:
 
 
 def application_namespace(user: str, environment: str, namespace: str) -> str:
-    """Of an application in the environment with this namespace, as it is kept. Raises UnusableNamespace."""
+    """As it is kept, of an application in the environment with this namespace, cut or whole.
+
+    Raises UnusableNamespace.
+    """
     start = f"{APPLICATION}{sanitised(user)}-"
-    part = environment.removeprefix(f"{ENVIRONMENT}{sanitised(user)}-")
-    rest = _rest("app_namespace", namespace, start, "<env>-<app>")
-    whole, _, app = rest.rpartition("-")
-    if rest.startswith(f"{part}-"):
-        app = rest.removeprefix(f"{part}-")
-    elif not app or _cut(whole) != part:
-        raise UnusableNamespace(f"app_namespace must be {start}{part}-<app>.")
-    return f"{start}{part}-{_cut(app)}"
+    whole = sanitised(environment).removeprefix(f"{ENVIRONMENT}{sanitised(user)}-")
+    rest = _rest("app_namespace", namespace, start, f"{_cut(whole)}-<app>")
+    app = next((rest.removeprefix(f"{part}-") for part in (whole, _cut(whole)) if rest.startswith(f"{part}-")), "")
+    if not _cut(app):
+        raise UnusableNamespace(f"app_namespace must be {start}{_cut(whole)}-<app>.")
+    return f"{start}{_cut(whole)}-{_cut(app)}"
+
+
+def is_meant(asked: str, user: str, kept: str) -> bool:
+    """Whether what this user's namespace is kept as may be the asked one, cut."""
+    environment, application = f"{ENVIRONMENT}{user}-", f"{APPLICATION}{user}-"
+    words = _words(asked, application)
+    cut = {f"{application}{_cut('-'.join(words[:at]))}-{_cut('-'.join(words[at:]))}" for at in range(1, len(words))}
+    return kept in cut or (asked.startswith(environment) and kept == environment + _cut(asked[len(environment) :]))
 
 
 def possible_namespaces(asked: str) -> frozenset[str]:

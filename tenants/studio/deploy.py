@@ -8,13 +8,13 @@ from django.views.decorators.http import require_safe
 from tenants.cloud import problems, scopes
 from tenants.cloud.endpoint import Answer, Call, Endpoint, Parameter, answered
 from tenants.cloud.problems import invalid
-from tenants.services import studio
-from tenants.services.state_views import studio_state, studio_status
+from tenants.services import studio, studio_applications, studio_builds
 from tenants.studio.refusals import refusals
-from tenants.studio.shapes import BuildLogs, BuildStatus, Deployed, EnvironmentDeploy
+from tenants.studio.shapes import ApplicationDeploy, BuildLogs, BuildStatus, Deployed, EnvironmentDeploy
 from tenants.tasks import wake
 
 DEFAULT_LINES, MAX_LINES = 100, 1000
+_BOOLEANS = ("true", "false")
 
 
 def deploy_environment(call: Call) -> Answer:
@@ -32,11 +32,28 @@ def deploy_environment(call: Call) -> Answer:
     return Answer(200, Deployed(build_id=build_id, build_namespace=row.name, namespace=row.name))
 
 
+def deploy_application(call: Call) -> Answer:
+    body: ApplicationDeploy = call.body
+    if str(body.is_public).lower() not in _BOOLEANS:
+        raise invalid("is_public must be true or false.")
+    wanted = studio_applications.Wanted(
+        user=body.user_name,
+        namespace=body.app_namespace,
+        environment_namespace=body.cyoda_namespace,
+        repository=body.repository_url,
+        branch=body.branch_name,
+        chat_id=body.chat_id or "",
+    )
+    with refusals():
+        build = studio_applications.deploy_application(call.doer, call.caller.organisation, wanted)
+    name = build.namespace.name
+    return Answer(200, Deployed(build_id=str(build.pk), build_namespace=name, namespace=name))
+
+
 def look_at_build(call: Call) -> Answer:
     with refusals():
-        run = studio.build_called(call.caller.organisation, call.query.get("build_id", ""))
-    progress = studio.build_progress(run)
-    return Answer(200, BuildStatus(state=studio_state(run), status=studio_status(run), message=progress))
+        found = studio_builds.build_status(call.caller.organisation, call.query.get("build_id", ""))
+    return Answer(200, BuildStatus(state=found.state, status=found.status, message=found.message))
 
 
 @require_safe
@@ -48,7 +65,7 @@ def build_logs(request: HttpRequest) -> HttpResponse:
         if not (lines.isascii() and lines.isdigit() and int(lines[:9]) > 0):
             raise invalid("max_lines must be a number above 0.")
         with refusals():
-            text = studio.build_log(request.GET.get("build_id", ""), min(int(lines[:9]), MAX_LINES))
+            text = studio_builds.build_log(request.GET.get("build_id", ""), min(int(lines[:9]), MAX_LINES))
         return Answer(200, BuildLogs(logs=text))
 
     return answered(request, act)
@@ -62,6 +79,16 @@ ENVIRONMENT = {
         body=EnvironmentDeploy,
         answers={200: Deployed},
         refusals=(problems.NOT_FOUND, problems.ENV_ALREADY_EXISTS, problems.TIER_NOT_ENTITLED),
+    ),
+}
+APPLICATION = {
+    "POST": Endpoint(
+        answer=deploy_application,
+        summary="Register an application from its repository; its build fails, as nothing is built here",
+        scope=scopes.DEPLOY_APP,
+        body=ApplicationDeploy,
+        answers={200: Deployed},
+        refusals=(problems.NOT_FOUND, problems.ENV_ALREADY_EXISTS),
     ),
 }
 STATUS = {

@@ -26,7 +26,7 @@ def look_at_namespace(call: Call) -> Answer:
 
 def delete_namespace(call: Call) -> Answer:
     with refusals():
-        studio.delete_namespace(call.doer, call.caller.organisation, _called(call), wake=wake)
+        studio_deployments.delete_namespace(call.doer, call.caller.organisation, _called(call), wake=wake)
     return Answer(200, shapes.Status(status="Terminating"))
 
 

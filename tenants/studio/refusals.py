@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from tenants.cloud import problems
 from tenants.cloud.problems import Problem, too_many
-from tenants.services import environments, provisioning, studio, studio_deployments
+from tenants.services import environments, provisioning, studio, studio_applications, studio_deployments, studio_names
 
 FULL_SECONDS = 60
 
@@ -23,7 +23,8 @@ def _said(type: problems.Type, text: str = "{}") -> Callable[[Any], Problem]:
 _OF: Final[Mapping[type[Exception], Callable[[Any], Problem]]] = {
     studio.NamespaceUnknown: _said(problems.NOT_FOUND, "There is no namespace called {}."),
     studio.BuildUnknown: _said(problems.NOT_FOUND, "There is no build {}."),
-    studio.UnusableNamespace: _said(problems.VALIDATION_ERROR),
+    studio_names.UnusableNamespace: _said(problems.VALIDATION_ERROR),
+    studio_applications.UnusableRepository: _said(problems.VALIDATION_ERROR),
     studio.NamespaceEnding: _said(problems.ENV_ALREADY_EXISTS, "What stood in {} is being removed: try again later."),
     studio_deployments.DeploymentUnknown: _said(problems.NOT_FOUND, "There is no deployment called {}."),
     studio_deployments.DeploymentFixed: _said(problems.NOT_CHANGEABLE),

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import msgspec
 
-from tenants.cloud.shapes import ChatId
+from tenants.cloud.shapes import NO_NUL, ChatId
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000, pattern=NO_NUL)]
 User = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Branch = Annotated[str, msgspec.Meta(min_length=1, max_length=300, pattern=NO_NUL)]
 Replicas = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 BuildId = Annotated[str, msgspec.Meta(max_length=100)]
 
@@ -26,13 +27,13 @@ class EnvironmentDeploy(msgspec.Struct, kw_only=True):
 
 
 class ApplicationDeploy(msgspec.Struct, kw_only=True):
-    """`is_public` is sent as text."""
+    """`is_public` is sent as text. The client's credentials are taken, and not kept."""
 
     user_name: User
     app_namespace: Text
     cyoda_namespace: Text
     repository_url: Text
-    branch_name: Text
+    branch_name: Branch
     is_public: bool | str = False
     chat_id: ChatId | None = None
     cyoda_client_id: str | None = None

@@ -10,6 +10,7 @@ from tenants.studio import deploy, namespaces
 
 PATHS: dict[str, Methods] = {
     "/deploy/cyoda-env": deploy.ENVIRONMENT,
+    "/deploy/user-app": deploy.APPLICATION,
     "/deploy/cyoda-env/status": deploy.STATUS,
     **namespaces.PATHS,
 }

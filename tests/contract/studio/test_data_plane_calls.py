@@ -28,6 +28,11 @@ MACHINE = "/platform-api/statemachine"
 
 
 @pytest.fixture
+def bearers() -> None:
+    """A node judges its tokens itself."""
+
+
+@pytest.fixture
 def storage() -> Storage:
     return empty_store(None)
 

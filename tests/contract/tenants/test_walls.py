@@ -45,6 +45,7 @@ OWNED = {
     "Organisation": "",
     "Provisioning": "environment",
     "ProvisioningStep": "run.environment",
+    "StudioBuild": "namespace.environment",
     "StudioNamespace": "environment",
     "Subscription": "organisation",
     "TrustedKey": "environment",
