@@ -67,7 +67,9 @@ def test_data_is_found_from_the_overview(here: Visit, parcels: list[str]) -> Non
     tab(here, "States")
     assert "PACKED" in here.text
     tab(here, "Workflows")
+    here.page.get_by_role("link", name="parcel-life").click()
     assert "never: disabled" in here.text
+    here.page.go_back()
     tab(here, "Schema")
     assert '"weight"' in here.text
     here.page.locator(".title .btn").click()
@@ -100,6 +102,23 @@ def test_a_transition_of_a_page_that_is_old_by_now_is_refused(here: Visit, parce
     here.page.get_by_role("button", name="SEND").click()
     assert "ENTITY_MODIFIED" in here.text
     assert here.page.locator(".title .badge").inner_text() == "PACKED"
+
+
+def test_a_workflow_is_a_graph_that_the_keyboard_walks(visit: Visits, parcels: list[str]) -> None:
+    state = enter(visit, "Viewer")
+    browser = visit(scripts=True, storage_state=state.page.context.storage_state())
+    browser.open(f"{state.path}workflows/")
+    browser.page.get_by_role("link", name="parcel-life").click()
+    graph = browser.page.get_by_role("group", name="parcel-life")
+    labels = [each.get_attribute("aria-label") for each in graph.get_by_role("button").all()]
+    assert [str(label).partition(",")[0] for label in labels] == ["PACKED", "SENT", "LOST"]
+    assert "0 in, 1 out" in str(labels[0])
+    graph.get_by_role("button").first.focus()
+    browser.page.keyboard.press("ArrowRight")
+    browser.page.keyboard.press("ArrowRight")
+    browser.page.keyboard.press("ArrowLeft")
+    browser.page.keyboard.press("Enter")
+    assert browser.page.evaluate("document.activeElement.id") == "state-SENT"
 
 
 def test_a_viewer_sees_everything_and_changes_nothing(visit: Visits, parcels: list[str]) -> None:

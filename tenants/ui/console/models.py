@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.text import indented
+from tenants.ui.console.workflows import workflows_of
 
 TABS = ("fields", "states", "workflows", "schema")
 
@@ -32,7 +33,7 @@ def model(request: HttpRequest, place: Place, model: str, version: int, tab: str
     if tab == "schema":
         context["schema"] = indented(place.api.text("model", "export", "JSON_SCHEMA", model, version))
     if tab == "workflows":
-        context["workflows"] = place.api.get("model", model, version, "workflow", "export")["workflows"]
+        context["workflows"] = workflows_of(place, found)
     return show(request, place, f"console/model_{tab}.html", **context)
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from tenants.ui.console import clients, entities, models, overview, provisioning
+from tenants.ui.console import clients, entities, models, overview, provisioning, workflows
+from tenants.ui.console.segments import NameConverter
 
 app_name = "console"
+
+register_converter(NameConverter, "name")
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("models/", models.model_list, name="models"),
-    path("models/<str:model>/<int:version>/", models.model, name="model"),
-    path("models/<str:model>/<int:version>/<slug:tab>", models.model, name="model_tab"),
-    path("entities/<str:model>/<int:version>/", entities.entity_list, name="entities"),
+    path("models/<name:model>/<int:version>/", models.model, name="model"),
+    path("models/<name:model>/<int:version>/<slug:tab>", models.model, name="model_tab"),
+    path("entities/<name:model>/<int:version>/", entities.entity_list, name="entities"),
     path("entities/<uuid:entity_id>/", entities.entity, name="entity"),
     path("entities/<uuid:entity_id>/transition", entities.fire, name="fire"),
     path("entities/<uuid:entity_id>/<slug:tab>", entities.entity, name="entity_tab"),
+    path("workflows/", workflows.workflow_list, name="workflows"),
+    path("workflows/<name:model>/<int:version>/<name:workflow>/", workflows.workflow, name="workflow"),
+    path("workflows/<name:model>/<int:version>/<name:workflow>/<slug:tab>", workflows.workflow, name="workflow_tab"),
     path("clients/", clients.client_list, name="clients"),
     path("clients/new", clients.new_client, name="client_new"),
     path("clients/<str:client_id>/secret", clients.new_secret, name="client_secret"),

@@ -14,7 +14,7 @@ from tenants.ui.console.place import slug_of
 from tenants.ui.console.urls import urlpatterns
 from tests.contract.tenants.people.conftest import Make, sign_in
 
-VALUES = {"model": "order", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x"}
+VALUES = {"model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b"}
 POSTED = {"fire", "client_delete", "provisioning_act"}
 OF_OWNERS = {"clients", "client_new", "client_secret", "client_delete", "provisioning_act", "delete"}
 SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete"}
