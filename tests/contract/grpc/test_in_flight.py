@@ -102,3 +102,42 @@ async def test_a_repeated_question_goes_to_a_member_not_tried_yet(start_node: St
         assert len(tried) == count
     for member in members:
         await member.receive(PROCESSOR)
+
+
+async def test_a_leaving_member_is_given_nothing_more_not_even_what_waits_and_its_answers_count(
+    start_node: StartNode, connect: Connect
+) -> None:
+    node = await start_node(max_in_flight=1)
+    client = connect(node)
+    leaving, other = await client.member(("rating",)), await client.member(("rating",))
+    begun = [node.call(callout(name="first")), node.call(callout(name="second"))]
+    waiting = node.call(callout(name="waiting"))
+    owed, owed_by_other = await leaving.receive(PROCESSOR), await other.receive(PROCESSOR)
+    await leaving.send("CalculationMemberLeaveEvent", {"id": "bye", "success": True})
+    assert (await leaving.receive("EventAckResponse"))["sourceEventId"] == "ce"
+    assert len(node.registry.members()) == 1
+    await leaving.answer(owed)
+    await asyncio.wait(begun, timeout=5, return_when=asyncio.FIRST_COMPLETED)
+    assert (sum(task.done() for task in begun), node.registry.admission.waiting) == (1, 1)
+    await other.answer(owed_by_other)
+    request = await other.receive(PROCESSOR)
+    assert request["processorName"] == "waiting"
+    await other.answer(request)
+    await asyncio.gather(*begun, waiting)
+
+
+async def test_what_only_a_leaving_member_could_take_is_refused_at_once(
+    start_node: StartNode, connect: Connect
+) -> None:
+    node = await start_node(max_in_flight=1)
+    member = await connect(node).member(("rating",))
+    begun, waiting = node.call(callout()), node.call(callout())
+    owed = await member.receive(PROCESSOR)
+    await member.send("CalculationMemberLeaveEvent", {"id": "bye", "success": True})
+    with pytest.raises(NoComputeMemberForTag):
+        await asyncio.wait_for(waiting, 5)
+    with pytest.raises(NoComputeMemberForTag):
+        await node.call(callout())
+    await member.receive("EventAckResponse")
+    await member.answer(owed)
+    await begun
