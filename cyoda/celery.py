@@ -61,8 +61,9 @@ app.autodiscover_tasks(["tenants", "workflows"])
 
 
 @signals.worker_process_init.connect
+@signals.beat_embedded_init.connect
 def _leave_with_the_worker(**_: object) -> None:
-    """A pool process must not outlive a killed worker, which would run the task twice at once."""
+    """A pool process must not outlive a killed worker, which would run the task twice at once; nor may its clock."""
     die_with_parent(os.getppid())
 
 

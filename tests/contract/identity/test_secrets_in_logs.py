@@ -283,7 +283,7 @@ def test_no_secret_is_in_the_log_or_in_a_row_as_it_is(walk: Walk) -> None:
 
 def test_nor_is_one_told_by_a_worker_whose_work_fails(workers: Workers) -> None:
     workers.environ |= SETTINGS | {"CYODA_LOG_LEVEL": "debug", "CYODA_LOG_FORMAT": "json"}
-    workers.halting_at("nowhere", refuse="mark ready")
+    workers.halts.refuse("Acme", "mark ready")
     order = provision_environment(PLATFORM, "Acme")
     workers.start()
     wait_until(finished(order.run), workers.log)

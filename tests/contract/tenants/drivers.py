@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from tenants.models import Environment
 from tenants.provisioning.base import Action, Json, Step, StepRefused, Work
 from tenants.provisioning.local import LocalDriver
 
+LEASE = timedelta(seconds=4)
 STEPS = ("create schema", "create tables", "create bootstrap client", "mark ready")
 
 
@@ -42,10 +43,9 @@ class FailingDriver(LocalDriver):
 
 
 class HaltingDriver(LocalDriver):
-    """The local driver, which stands still after the work of the step named in CYODA_TEST_HALT_AT, once.
+    """The local driver, which stands still after the work of steps that a test names, each once (see Halts).
 
-    It is used in a worker that a test kills there; a file in CYODA_TEST_HALT_FOLDER tells the test, and the next
-    worker, that the point was reached. `refused …` names a step that is refused for good, once the halt is over.
+    It is used in workers that a test kills there. A step that stands still goes on when the test says so.
     """
 
     def steps(self, environment: Environment) -> tuple[Step, ...]:
@@ -54,7 +54,7 @@ class HaltingDriver(LocalDriver):
                 step,
                 do=self._halting(step.name, step.do),
                 undo=self._halting(f"undo {step.name}", step.undo) if step.undo else None,
-                lease=timedelta(seconds=2),
+                lease=LEASE,
             )
             for step in super().steps(environment)
         )
@@ -62,12 +62,50 @@ class HaltingDriver(LocalDriver):
     def _halting(self, name: str, action: Action) -> Action:
         def act(work: Work) -> Mapping[str, Json] | None:
             output = action(work)
-            mark = Path(os.environ["CYODA_TEST_HALT_FOLDER"]) / "reached"
-            if name == os.environ["CYODA_TEST_HALT_AT"] and not mark.exists():
-                mark.write_text(name)
-                time.sleep(3600)
-            if name == os.environ.get("CYODA_TEST_REFUSE_AT"):
+            halts = Halts(Path(os.environ["CYODA_TEST_HALT_FOLDER"]))
+            halts.stand_still(work.environment.tenant_id, name)
+            if halts.refused(work.environment.tenant_id, name):
                 raise StepRefused("as the test wants it")
             return output
 
         return act
+
+
+@dataclass(frozen=True)
+class Halts:
+    """Where steps stand still, or are refused for good, as files: written by a test, read by its workers."""
+
+    folder: Path
+
+    def at(self, tenant_id: str, name: str) -> None:
+        self._file(tenant_id, "reached").unlink(missing_ok=True)
+        self._file(tenant_id, "halt").write_text(name)
+
+    def refuse(self, tenant_id: str, name: str) -> None:
+        self._file(tenant_id, "refuse").write_text(name)
+
+    def are_reached(self, *tenant_ids: str) -> bool:
+        return all(self._file(tenant_id, "reached").exists() for tenant_id in tenant_ids)
+
+    def hold(self) -> None:
+        (self.folder / "go").unlink(missing_ok=True)
+
+    def release(self) -> None:
+        (self.folder / "go").touch()
+
+    def stand_still(self, tenant_id: str, name: str) -> None:
+        reached = self._file(tenant_id, "reached")
+        if not reached.exists() and self._text(tenant_id, "halt") == name:
+            reached.touch()
+            while not (self.folder / "go").exists():
+                time.sleep(0.02)
+
+    def refused(self, tenant_id: str, name: str) -> bool:
+        return self._text(tenant_id, "refuse") == name
+
+    def _text(self, tenant_id: str, kind: str) -> str:
+        path = self._file(tenant_id, kind)
+        return path.read_text() if path.exists() else ""
+
+    def _file(self, tenant_id: str, kind: str) -> Path:
+        return self.folder / f"{tenant_id}.{kind}"
