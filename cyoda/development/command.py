@@ -49,7 +49,7 @@ def member_command(folder: Path, explicit: str | None, conf: Conf, environ: Mapp
     """
     given = _environment(folder, conf, environ)
     words = _split(explicit) if explicit is not None else _found(folder)
-    program = shutil.which(words[0], path=given["PATH"]) or shutil.which(folder / words[0])
+    program = shutil.which(folder / words[0] if "/" in words[0] else words[0], path=given["PATH"])
     if program is None:
         raise NothingToRun(f"The member cannot be started: there is no program {words[0]}.")
     return MemberCommand((str(Path(program).absolute()), *words[1:]), folder, given)

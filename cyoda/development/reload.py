@@ -12,8 +12,8 @@ from cyoda.development.command import MemberCommand
 from cyoda.development.output import Screen
 from cyoda.embedded.processes import signal_group, spawn_heard, stop
 
-Connected = Callable[[], frozenset[str]]
-"""The ids of the members that are connected now."""
+Connected = Callable[[], frozenset[str] | None]
+"""The ids of the members that are connected now; None while nobody can tell."""
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +41,7 @@ class Reloader:
     restart_pause_s: float = 2.0
     drain_patience_s: float = 60.0
     join_hint_s: float = 10.0
+    give_up_s: float = 3.0
     _serving: _Run | None = None
     _starting: _Run | None = None
     _leaving: list[_Run] = field(default_factory=list[_Run])
@@ -50,7 +51,7 @@ class Reloader:
     def code_changed(self) -> None:
         """Start the member anew; one that has not joined yet is given up."""
         if self._starting is not None:
-            self._dismiss(self._starting)
+            self._give_up(self._starting)
             self._starting = None
         self._start_at = 0.0
 
@@ -76,14 +77,13 @@ class Reloader:
             stop(run.process, signal.SIGTERM, patience_s=self.drain_patience_s)
 
     def _start(self) -> None:
+        known = self.connected()
+        if known is None:
+            return
         self._start_at = None
         self._started += 1
-        name = f"member {self._started}"
-        known = self.connected()
-        command = self.command
-        process = spawn_heard(
-            command.line, env=command.environ, cwd=command.folder, heard=self.screen.voice(name, self._started)
-        )
+        heard = self.screen.voice(f"member {self._started}", self._started)
+        process = spawn_heard(self.command.line, env=self.command.environ, cwd=self.command.folder, heard=heard)
         self._starting = _Run(self._started, process, known, hint_at=time.monotonic() + self.join_hint_s)
 
     def _await_join(self, run: _Run) -> None:
@@ -92,7 +92,7 @@ class Reloader:
             self._starting = None
             others = f" {self._serving.name} goes on." if self._serving else ""
             self.screen.say(f"{run.name} ended with code {code} before it joined.{others} The next change tries again.")
-        elif self.connected() - run.known:
+        elif (self.connected() or frozenset()) - run.known:
             self._starting, old = None, self._serving
             self._serving = run
             if old is None:
@@ -103,6 +103,12 @@ class Reloader:
         elif run.hint_at is not None and time.monotonic() >= run.hint_at:
             run.hint_at = None
             self.screen.say(f"{run.name} has not joined yet: does it connect to CYODA_GRPC_TARGET?")
+
+    def _give_up(self, run: _Run) -> None:
+        """Wait for the end: a member that joined late would be taken for the next one."""
+        signal_group(run.process, signal.SIGTERM)
+        stop(run.process, signal.SIGTERM, patience_s=self.give_up_s)
+        self.screen.say(f"{run.name} is given up.")
 
     def _dismiss(self, run: _Run) -> None:
         signal_group(run.process, signal.SIGTERM)

@@ -39,7 +39,7 @@ def develop(wanted: Wanted, supervisor: Supervisor, environ: Mapping[str, str], 
     conf = supervisor.conf
     screen.show(connecting(conf, supervisor.environ, wanted.language))
     if wanted.tunnel:
-        _open_tunnel(wanted.tunnel, wanted.folder, supervisor, screen)
+        _open_tunnel(wanted.tunnel, supervisor, screen)
     command = _command(wanted, conf, environ, screen)
     reloader = None if command is None else Reloader(command, lambda: connected_members(conf), screen)
     try:
@@ -67,15 +67,15 @@ def require_member(wanted: Wanted, conf: Conf, environ: Mapping[str, str]) -> No
         pass
 
 
-def connected_members(conf: Conf) -> frozenset[str]:
-    """Ids of the members of the node, as its metrics name them; empty while it does not answer."""
+def connected_members(conf: Conf) -> frozenset[str] | None:
+    """Ids of the members of the node, as its metrics name them; None while it does not answer."""
     url = f"http://{reachable(conf.admin.bind_address)}:{conf.admin.port}/metrics"
     headers = {"Authorization": f"Bearer {conf.admin.metrics_bearer}"} if conf.admin.metrics_bearer else {}
     try:
         with urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=2) as answer:
             text = answer.read().decode()
     except (urllib.error.URLError, OSError):
-        return frozenset()
+        return None
     families = text_string_to_metric_families(text)
     return frozenset(
         sample.labels["member"]
@@ -93,14 +93,14 @@ def _command(wanted: Wanted, conf: Conf, environ: Mapping[str, str], screen: Scr
         return None
 
 
-def _open_tunnel(template: str, folder: Path, supervisor: Supervisor, screen: Screen) -> None:
+def _open_tunnel(template: str, supervisor: Supervisor, screen: Screen) -> None:
     conf = supervisor.conf
 
     def opened(address: str) -> None:
         exports = " ".join(f"{name}={value}" for name, value in outside(template, address, conf).items())
-        screen.say(f"the tunnel is open at {address}; programs elsewhere use {exports}")
+        screen.say(f"The tunnel is open at {address}; programs elsewhere use {exports}")
 
     try:
-        supervisor.start_child(tunnel(template, conf, folder, screen, opened))
+        supervisor.start_child(tunnel(template, conf, screen, opened))
     except TunnelUnavailable as problem:
         screen.say(str(problem))

@@ -40,8 +40,8 @@ def connecting(conf: Conf, environ: Mapping[str, str], language: Language | None
     exports = "\n".join(f"    export {name}={value}" for name, value in given.items())
     shown = LANGUAGES if language is None else (language,)
     return f"""
-  The environment is up (tenant {conf.bootstrap.tenant_id}). A member of it gets these variables; other programs, in
-  another terminal, by
+  The environment is up (tenant {conf.bootstrap.tenant_id}). Its member gets these variables; other programs get
+  them in another terminal by
 {exports}
 {"".join(_SNIPPETS[each] for each in shown)}
   Ctrl-C stops everything; the data stays.

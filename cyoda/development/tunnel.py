@@ -26,8 +26,9 @@ class TunnelUnavailable(Exception):
     """The command cannot be run; the text is a sentence for the person at the terminal."""
 
 
-def tunnel(template: str, conf: Conf, folder: Path, screen: Screen, opened: Opened) -> Child:
-    """The command with its placeholders filled, as a process that the supervisor looks after.
+def tunnel(template: str, conf: Conf, screen: Screen, opened: Opened) -> Child:
+    """The command with its placeholders filled, as a process that the supervisor looks after; it runs where the
+    person at the terminal is.
 
     `opened` is told the first address in its output, once a start. Raises TunnelUnavailable.
     """
@@ -41,7 +42,7 @@ def tunnel(template: str, conf: Conf, folder: Path, screen: Screen, opened: Open
             f"There is no tunnel: the program {words[0] if words else template!r} is not installed."
         )
     command = [str(Path(program).absolute()), *words[1:]]
-    return Child("tunnel", command, restarts=True, folder=folder, listener=lambda: _listener(screen, opened))
+    return Child("tunnel", command, restarts=True, folder=Path.cwd(), listener=lambda: _listener(screen, opened))
 
 
 def outside(template: str, address: str, conf: Conf) -> dict[str, str]:

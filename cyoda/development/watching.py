@@ -16,8 +16,6 @@ _IGNORED_FILES = (
     *DefaultFilter.ignore_entity_patterns, r"\.log(\.\d+)?$", r"\.tmp$", r"\.class$", r"\.db$", r"\.sqlite3?(-\w+)?$",
 )  # fmt: skip
 _QUIET_MS, _LONGEST_MS, _LOOK_EVERY_MS = 100, 600, 100
-
-
 _SHOWN = 5
 
 

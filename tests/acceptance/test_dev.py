@@ -136,7 +136,7 @@ def test_what_is_no_code_restarts_nothing(dev: Dev) -> None:
 
 
 def test_the_tunnel_runs_shows_its_address_and_comes_back(dev: Dev) -> None:
-    opened = "the tunnel is open at https://quick-fox.example.net; programs elsewhere use CYODA_API_URL="
+    opened = "The tunnel is open at https://quick-fox.example.net; programs elsewhere use CYODA_API_URL="
     printed = dev.up.until(opened + "https://quick-fox.example.net/api")
     assert printed.count(opened) == 1
     Path(f"{dev.tunnel}.end").write_text("over\n")

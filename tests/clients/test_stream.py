@@ -23,7 +23,7 @@ from cyoda_member.generated.cyoda_cloud_api_pb2_grpc import (
 )
 from cyoda_member.member import open_channel
 from cyoda_member.stream import Stream, Work
-from tests.clients.conftest import PATIENCE_SECONDS
+from tests.clients.conftest import PATIENCE_SECONDS, until
 
 PROCESSOR = "EntityProcessorCalculationRequest"
 SETTINGS = Settings(client_id="c", client_secret="s")
@@ -140,3 +140,18 @@ async def test_a_keep_alive_is_acknowledged_by_its_id() -> None:
         await play(adding(), script, replace(SETTINGS, grpc=address))
     told = json.loads(script.heard[1].text_data)
     assert (script.heard[1].type, told["sourceEventId"], told["success"]) == ("EventAckResponse", "m-1", True)
+
+
+async def test_a_platform_that_knows_no_leaving_is_waited_for_shortly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cyoda_member.stream.LEAVE_SECONDS", 0.05)
+    script = Script([line("CalculationMemberGreetEvent", "{}")], answers=1)
+    async with served(script) as address, open_channel(replace(SETTINGS, grpc=address)) as channel:
+        with ThreadPoolExecutor(1) as executor:
+            work = Work(adding().handlers, executor, asyncio.Semaphore(5), no_transaction)
+            stream = Stream(CloudEventsServiceStub(channel).startStreaming(), work)
+            running = asyncio.create_task(stream.run(()))
+            await until(lambda: stream.is_greeted)
+            await stream.leave()
+            assert stream.is_draining
+            await asyncio.wait_for(running, PATIENCE_SECONDS)
+    assert [event.type for event in script.heard] == ["CalculationMemberJoinEvent", "CalculationMemberLeaveEvent"]

@@ -82,6 +82,14 @@ def test_of_a_build_it_is_said_what_would_be_run(tmp_path: Path, build: str, gue
     require_member(Wanted(tmp_path, None, None, None), CONF, {})
 
 
+def test_a_program_with_a_path_is_looked_for_in_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "run.sh").write_text("#!/bin/sh\n")
+    with pytest.raises(NothingToRun):
+        chosen(tmp_path, "./run.sh")
+    (tmp_path / "run.sh").chmod(0o755)
+    assert chosen(tmp_path, "./run.sh --x").line == (str(tmp_path / "run.sh"), "--x")
+
+
 def test_without_a_folder_or_without_credentials_nothing_is_started(tmp_path: Path) -> None:
     with pytest.raises(NothingToRun, match="no folder"):
         require_member(Wanted(tmp_path / "none", None, None, None), CONF, {})
@@ -134,16 +142,16 @@ def test_the_starter_overwrites_nothing(tmp_path: Path) -> None:
 # --- tunnels ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_placeholders_of_a_tunnels_command_are_filled(tmp_path: Path, screen: Screen) -> None:
-    child = tunnel("sh -c 'x {http} {grpc}' {http_port} {grpc_port} {other}", CONF, tmp_path, screen, print)
+def test_the_placeholders_of_a_tunnels_command_are_filled(screen: Screen) -> None:
+    child = tunnel("sh -c 'x {http} {grpc}' {http_port} {grpc_port} {other}", CONF, screen, print)
     assert child.command[1:] == ["-c", "x http://127.0.0.1:8123 127.0.0.1:9123", "8123", "9123", "{other}"]
-    assert (child.restarts, child.folder) == (True, tmp_path)
+    assert (child.restarts, child.folder) == (True, Path.cwd())
 
 
 @pytest.mark.parametrize("template", ["no-such-tunnel --url {http}", "sh 'x", ""])
-def test_a_tunnel_that_cannot_be_started_is_a_sentence(tmp_path: Path, screen: Screen, template: str) -> None:
+def test_a_tunnel_that_cannot_be_started_is_a_sentence(screen: Screen, template: str) -> None:
     with pytest.raises(TunnelUnavailable, match="tunnel"):
-        tunnel(template, CONF, tmp_path, screen, print)
+        tunnel(template, CONF, screen, print)
 
 
 @pytest.mark.parametrize(
@@ -159,11 +167,9 @@ def test_a_tunnel_that_cannot_be_started_is_a_sentence(tmp_path: Path, screen: S
         ("http://x.example.net", None),
     ],
 )
-def test_the_address_of_a_tunnel_is_the_first_without_a_path(
-    tmp_path: Path, screen: Screen, line: str, address: str | None
-) -> None:
+def test_the_address_of_a_tunnel_is_the_first_without_a_path(screen: Screen, line: str, address: str | None) -> None:
     told: list[str] = []
-    child = tunnel("true", CONF, tmp_path, screen, told.append)
+    child = tunnel("true", CONF, screen, told.append)
     assert child.listener
     for heard in (child.listener(), child.listener()):
         heard(line)
@@ -253,6 +259,24 @@ def test_the_first_member_that_cannot_start_waits_for_a_change(
     until(reloader, printed, "member 2 has joined.")
 
 
+def test_while_nobody_can_tell_who_is_connected_nothing_is_started(
+    screen: Screen, printed: io.StringIO, tmp_path: Path
+) -> None:
+    told: list[frozenset[str] | None] = [None]
+    reloader = Reloader(MemberCommand(("/bin/sh", "-c", STAYS), tmp_path, os.environ), lambda: told[0], screen)
+    try:
+        reloader.look()
+        told[0] = frozenset({"elsewhere"})
+        reloader.look()
+        for told[0] in (None, frozenset({"elsewhere"})):
+            reloader.look()
+        assert printed.getvalue() == ""
+        told[0] = frozenset({"elsewhere", "ours"})
+        until(reloader, printed, "member 1 has joined.")
+    finally:
+        reloader.stop()
+
+
 def test_a_change_gives_up_a_member_that_has_not_joined_yet(
     begin: Callable[[str], Reloader], printed: io.StringIO, tmp_path: Path
 ) -> None:
@@ -260,7 +284,7 @@ def test_a_change_gives_up_a_member_that_has_not_joined_yet(
     until(reloader, printed, "member 1 has not joined yet")
     (tmp_path / "member.sh").write_text(JOINS + STAYS)
     reloader.code_changed()
-    until(reloader, printed, "member 1 has left.")
+    assert "member 1 is given up." in printed.getvalue()
     until(reloader, printed, "member 2 has joined.")
 
 
