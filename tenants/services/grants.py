@@ -24,7 +24,7 @@ LIFETIME = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One person in one environment, with the role of their membership."""
+    """One person in one environment, or in an organisation that has none, with the role of their membership."""
 
     person_id: str
     username: str
@@ -37,14 +37,18 @@ class Grant:
 def grant(user: AbstractUser, wanted: str | None, *, clock: Clock) -> Grant:
     """A new refresh token for the wanted environment (its tenant id or name), or the first of the first membership.
 
-    Raises Forbidden when the person has no such environment that is ready.
+    Where none is ready and none is wanted, what is given is good for the organisation, which has no data, and for
+    ordering environments; there is no refresh token then.
+    Raises Forbidden when the person has no such environment that is ready, or no membership.
     """
     membership, environment = _choice(user, wanted)
+    if environment is None:
+        return _grant(user, membership, str(membership.organisation_id), None)  # type: ignore[attr-defined] - the key's column
     token = secrets.token_urlsafe(32)
     now = clock()
     RefreshToken.objects.filter(user=user, expires_at__lte=now).delete()
     RefreshToken.objects.create(digest=_digest(token), user=user, environment=environment, expires_at=now + LIFETIME)
-    return _grant(user, membership, environment, token)
+    return _grant(user, membership, environment.tenant_id, token)
 
 
 def refreshed(token: str, *, clock: Clock) -> Grant:
@@ -63,7 +67,7 @@ def refreshed(token: str, *, clock: Clock) -> Grant:
     membership = Membership.objects.filter(user=row.user, organisation=row.environment.organisation_id).first()  # type: ignore[attr-defined] - the key's column
     if membership is None:
         raise Unauthorized
-    return _grant(row.user, membership, row.environment, None)
+    return _grant(row.user, membership, row.environment.tenant_id, None)
 
 
 def revoke(token: str, *, clock: Clock) -> None:
@@ -83,27 +87,32 @@ def colleagues(tenant: TenantId, user_ids: Iterable[str]) -> QuerySet[Person]:
     return Person.objects.select_related("user").filter(pk__in=ids, user__in=members)
 
 
-def _choice(user: AbstractUser, wanted: str | None) -> tuple[Membership, Environment]:
+def _choice(user: AbstractUser, wanted: str | None) -> tuple[Membership, Environment | None]:
     open_environments = _open_environments().order_by("created_at")
-    for membership in Membership.objects.filter(user=user).order_by("created_at", "pk"):
+    memberships = Membership.objects.filter(user=user, organisation__state=Organisation.State.ACTIVE)
+    memberships = memberships.order_by("created_at", "pk")
+    for membership in memberships:
         for environment in open_environments.filter(organisation=membership.organisation_id):  # type: ignore[attr-defined] - the key's column
             if wanted is None or wanted in (environment.tenant_id, environment.name):
                 return membership, environment
-    if wanted is None:
-        raise Forbidden("there is no environment to sign in to")
-    raise Forbidden("there is no such environment")
+    if wanted is not None:
+        raise Forbidden("there is no such environment")
+    first = memberships.first()
+    if first is None:
+        raise Forbidden("there is no organisation to sign in to")
+    return first, None
 
 
 def _open_environments() -> QuerySet[Environment]:
     return Environment.objects.filter(state=Environment.State.READY, organisation__state=Organisation.State.ACTIVE)
 
 
-def _grant(user: AbstractUser, membership: Membership, environment: Environment, token: str | None) -> Grant:
+def _grant(user: AbstractUser, membership: Membership, tenant: TenantId, token: str | None) -> Grant:
     person: Person = user.person  # type: ignore[attr-defined] - the reverse of `user`
     return Grant(
         person_id=str(person.id),
         username=user.get_username(),
-        tenant=environment.tenant_id,
+        tenant=tenant,
         roles=(membership.role,),
         refresh_token=token,
     )

@@ -70,3 +70,19 @@ def test_an_environment_is_ordered_becomes_ready_and_goes(platform: Platform) ->
     assert ok(httpx.post(f"{platform.url}/v2/envs", json=ORDER, headers=key))["state"] == "Ready"
     assert httpx.delete(f"{platform.url}/v2/envs/dev").status_code == 202
     print(f"gone after {platform.waited_for('Env_Torn_Down'):.2f} s")
+    ai_studio_has_one_too(platform)
+
+
+def ai_studio_has_one_too(platform: Platform) -> None:
+    """Its calls are answered at the root of the same node."""
+    order = {"user_name": "ann", "user_defined_namespace": "client-ann-dev", "user_defined_keyspace": "c_ann_dev"}
+    build = {"build_id": ok(httpx.post(f"{platform.url}/deploy/cyoda-env", json=order))["build_id"]}
+
+    def is_done() -> bool:
+        status = ok(httpx.get(f"{platform.url}/deploy/cyoda-env/status", params=build))
+        assert status["status"] in ("PENDING", "SUCCESS")
+        return status["state"] == "SUCCESS"
+
+    wait_until(is_done, platform.workers.log)
+    assert "mark ready: done" in ok(httpx.get(f"{platform.url}/build/logs", params=build))["logs"]
+    assert ok(httpx.delete(f"{platform.url}/k8s/namespaces/client-ann-dev")) == {"status": "Terminating"}
