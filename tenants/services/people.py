@@ -5,6 +5,7 @@ Sessions, passwords and second factors are django-allauth's; this module ends wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from cyoda.clock import Clock, system_clock
 from tenants.models import Consent, Membership, Organisation, Person, RefreshToken, Role
+from tenants.naming import is_uuid
 from tenants.services.audit import Doer, Source, record
 
 
@@ -116,6 +118,16 @@ def _require_another_owner(membership: Membership) -> None:
 def _record(doer: Doer, action: str, membership: Membership, **values: Any) -> None:
     person: Person = membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     record(doer, action, ("person", str(person.id)), owner=membership.organisation, **values)
+
+
+def names_of(organisation: Organisation, person_ids: Iterable[str]) -> dict[str, str]:
+    """How those of the ids that are members of the organisation are called."""
+    ids = [text for text in person_ids if is_uuid(text)]
+    members = Membership.objects.filter(organisation=organisation, user__person__id__in=ids)
+    return {
+        str(member.user.person.id): member.user.get_full_name() or member.user.get_username()  # type: ignore[attr-defined] - the reverse of `user`
+        for member in members.select_related("user__person")
+    }
 
 
 # --- logins -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ def control(field: BoundField) -> SafeString:
     kind = "form-select" if isinstance(widget, Select) else "form-control"
     if isinstance(widget, CheckboxInput | RadioSelect):
         kind = "form-check-input"
-    attrs: Any = {"class": f"{kind} is-invalid" if field.errors else kind, "placeholder": False}  # labels say it
+    classes = f"{kind} {widget.attrs.get('class', '')}{' is-invalid' if field.errors else ''}"
+    attrs: Any = {"class": classes, "placeholder": False}  # labels say it
     return field.as_widget(attrs=attrs)
 
 

@@ -104,12 +104,77 @@ def test_a_transition_of_a_page_that_is_old_by_now_is_refused(here: Visit, parce
     assert here.page.locator(".title .badge").inner_text() == "PACKED"
 
 
+def test_an_entity_is_changed_after_its_changes_were_shown(here: Visit, parcels: list[str]) -> None:
+    here.open(f"{here.path}entities/{parcels[3]}/")
+    here.click("Change")
+    document = here.page.locator("[name=document]")
+    document.fill(document.input_value().replace('"Ann"', '"Bob"').replace("3.25", "3.50"))
+    here.click("Show the changes")
+    changed = {row.inner_text() for row in here.page.locator("tbody tr").all()}
+    assert changed == {'$.to\t"Ann"\t"Bob"', "$.weight\t3.25\t3.50"}
+    here.click("Save")
+    assert "The change is saved." in here.text
+    tab(here, "History")
+    assert "by Ann Lee" in here.text
+    here.click("What it changed")
+    assert '"Bob"' in here.text
+    tab_path = here.path
+    here.open(tab_path)
+    assert "3.50" in here.text
+
+
+def test_a_change_of_what_others_have_changed_is_shown_before_it_is_made(
+    here: Visit, parcels: list[str], site: Site
+) -> None:
+    here.open(f"{here.path}entities/{parcels[4]}/edit")
+    document = here.page.locator("[name=document]")
+    document.fill(document.input_value().replace('"Ann"', '"Bob"'))
+    here.click("Show the changes")
+    headers = {"Authorization": f"Bearer {site.node.token()}"}
+    theirs = {"to": "Carl", "weight": 4.25, "stops": [{"city": "Berlin"}], "note": None}
+    httpx.put(f"{site.node.api}/entity/JSON/{parcels[4]}", json=theirs, headers=headers).raise_for_status()
+    here.click("Save")
+    assert "Somebody has changed this entity since you began" in here.text
+    assert '"Carl"' in here.text
+    here.click("I have seen it: go on")
+    here.click("Save")
+    assert "The change is saved." in here.text
+    assert here.page.locator("tr", has_text="to").first.inner_text().split() == ["to", "Bob"]
+
+
+@pytest.mark.parametrize(
+    ("document", "said"), [("{", "This is no JSON"), ('{"weight": "heavy"}', "weight"), ("[]", "expected object")]
+)
+def test_a_document_that_cannot_be_is_refused_and_stays(
+    here: Visit, parcels: list[str], document: str, said: str
+) -> None:
+    here.open(f"{here.path}entities/{parcels[5]}/edit")
+    here.page.locator("[name=document]").fill(document)
+    here.click("Show the changes")
+    if here.page.get_by_role("button", name="Save").count():
+        here.click("Save")
+    assert said in here.text
+    assert here.page.locator("[name=document]").input_value() == document
+
+
+def test_entities_are_made(here: Visit, parcels: list[str]) -> None:
+    here.open(f"{here.path}entities/parcel/1/new")
+    here.page.locator("[name=document]").fill('{"to": "Dora", "weight": "much"}')
+    here.page.get_by_role("button", name="Make it").click()
+    assert "weight" in here.page.locator(".invalid-feedback").inner_text()
+    here.page.locator("[name=document]").fill('{"to": "Dora", "weight": 1}')
+    here.page.get_by_role("button", name="Make it").click()
+    assert "1 made." in here.text
+    assert "Dora" in here.text
+
+
 def test_a_workflow_is_a_graph_that_the_keyboard_walks(visit: Visits, parcels: list[str]) -> None:
     state = enter(visit, "Viewer")
     browser = visit(scripts=True, storage_state=state.page.context.storage_state())
     browser.open(f"{state.path}workflows/")
     browser.page.get_by_role("link", name="parcel-life").click()
     graph = browser.page.get_by_role("group", name="parcel-life")
+    graph.get_by_role("button").first.wait_for()
     labels = [each.get_attribute("aria-label") for each in graph.get_by_role("button").all()]
     assert [str(label).partition(",")[0] for label in labels] == ["PACKED", "SENT", "LOST"]
     assert "0 in, 1 out" in str(labels[0])

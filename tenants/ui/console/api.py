@@ -73,14 +73,15 @@ class Api:
         """`parts` are joined to a path, each quoted; a query value of None is left out. Raises Refused."""
         return self._ask("GET", parts, query).json
 
-    def text(self, *parts: object, **query: object) -> str:
-        """The same as text: numbers keep their spelling. Raises Refused."""
-        return self._ask("GET", parts, query).body.decode()
+    def answer(self, *parts: object, **query: object) -> Answer:
+        """The same as bytes too, in which numbers keep their spelling. Raises Refused."""
+        return self._ask("GET", parts, query)
 
-    def patch(self, *parts: object, patch: bytes, seen: str) -> Json:
-        """Change what the person has seen: `seen` is the transaction id of that version. Raises Refused."""
-        headers = ((b"if-match", seen.encode()), (b"content-type", b"application/merge-patch+json"))
-        return self._ask("PATCH", parts, {}, headers=headers, body=patch).json
+    def send(self, method: str, *parts: object, body: bytes, seen: str | None = None) -> Json:
+        """A change; of what the person has seen, with the transaction id of that version. Raises Refused."""
+        kind = b"application/merge-patch+json" if method == "PATCH" else b"application/json"
+        guard = () if seen is None else ((b"if-match", seen.encode()),)
+        return self._ask(method, parts, {}, headers=((b"content-type", kind), *guard), body=body).json
 
     def _ask(
         self,

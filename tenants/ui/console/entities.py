@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
@@ -15,10 +14,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from cyoda.permissions import Action
+from tenants.services.people import names_of
 from tenants.ui.console.api import Refused
+from tenants.ui.console.documents import indented, lines, shortened
 from tenants.ui.console.models import one_model
 from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.text import indented
 
 TABS = ("data", "workflow", "history", "json")
 PAGE_ROWS = 50
@@ -49,13 +49,13 @@ def entity(request: HttpRequest, place: Place, entity_id: UUID, tab: str = TABS[
     if tab not in TABS:
         raise Http404
     at = request.GET.get("at") or None
-    text = place.api.text("entity", entity_id, pointInTime=at)
-    found = place.api.get("entity", entity_id, pointInTime=at)
+    answer = place.api.answer("entity", entity_id, pointInTime=at)
+    found = answer.json
     context: dict[str, Any] = {"entity": found, "meta": found["meta"], "tab": tab, "tabs": TABS, "at": at}
     if tab == "data":
         context["lines"] = list(lines(found["data"]))
     if tab == "json":
-        context["json"] = indented(text)
+        context["json"] = shortened(indented(answer.body))
     if tab == "history":
         context["story"] = _story(place, entity_id)
     if tab == "workflow":
@@ -69,7 +69,7 @@ def fire(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     """Take a manual transition, from the version that the person has seen: one that others changed is not touched."""
     transition, seen = request.POST.get("transition", ""), request.POST.get("seen", "")
     try:
-        place.api.patch("entity", "JSON", entity_id, transition, patch=b"{}", seen=seen)
+        place.api.send("PATCH", "entity", "JSON", entity_id, transition, body=b"{}", seen=seen)
     except Refused as refusal:
         messages.error(request, refusal.detail)
     else:
@@ -78,54 +78,6 @@ def fire(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
             request, _("%(transition)s was taken; the state is %(state)s.") % {"transition": transition, "state": state}
         )
     return HttpResponseRedirect(place.url("entity_tab", entity_id=entity_id, tab="workflow"))
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One leaf of a document: its path below `$`, how deep it lies, and its value as text."""
-
-    name: str
-    depth: int
-    value: str
-    kind: str
-
-
-def lines(value: Any, name: str = "", depth: int = 0) -> Iterator[Line]:
-    """A document as indented lines: a line for each field and item, the empty ones too."""
-    match value:
-        case dict():
-            if name:
-                yield Line(name, depth, "", "object")
-            for key, inner in value.items():
-                yield from lines(inner, str(key), depth + bool(name))
-        case list():
-            yield Line(name, depth, "", "array")
-            for index, inner in enumerate(value):
-                yield from lines(inner, f"[{index}]", depth + 1)
-        case _:
-            yield Line(name, depth, _spelled(value), _kind(value))
-
-
-def _spelled(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case _:
-            return str(value)
-
-
-def _kind(value: Any) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "boolean"
-        case int() | Decimal():
-            return "number"
-        case _:
-            return "string"
 
 
 def _page_number(request: HttpRequest) -> int:
@@ -143,19 +95,26 @@ def _columns(rows: list[dict[str, Any]]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Happened:
-    """What one transaction did: its changes and the engine's events, the last one first."""
+    """What one transaction did: its changes and the engine's events, the last one first. `previous` is the one that
+    made the version before."""
 
     transaction_id: str
     at: str
     events: list[dict[str, Any]]
+    previous: str = ""
 
 
 def _story(place: Place, entity_id: UUID) -> list[Happened]:
     """The audit trail by transaction, as far as one page of it reaches."""
     items = place.api.get("audit", "entity", entity_id, limit=SHOWN_EVENTS)["items"]
+    ids = {item["actor"]["id"] for item in items if "actor" in item}
+    names = names_of(place.organisation, ids)
+    for item in items:
+        if "actor" in item:
+            item["by"] = names.get(item["actor"]["id"], item["actor"]["name"])
+    found = [(transaction, list(group)) for transaction, group in groupby(items, lambda item: item["transactionId"])]
+    earlier = [*(transaction for transaction, _ in found[1:]), ""]
     return [
-        Happened(transaction, events[0]["utcTime"], events)
-        for transaction, events in (
-            (key, list(group)) for key, group in groupby(items, lambda item: item["transactionId"])
-        )
+        Happened(transaction, events[0]["utcTime"], events, previous)
+        for (transaction, events), previous in zip(found, earlier, strict=False)
     ]

@@ -8,9 +8,9 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
+from tenants.ui.console.documents import indented
 from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.text import indented
 from tenants.ui.console.workflows import workflows_of
 
 TABS = ("fields", "states", "workflows", "schema")
@@ -31,7 +31,7 @@ def model(request: HttpRequest, place: Place, model: str, version: int, tab: str
     simple = place.api.get("model", "export", "SIMPLE_VIEW", model, version)["model"]
     context: dict[str, Any] = {"model": found, "tab": tab, "tabs": TABS, "fields": list(_fields(simple))}
     if tab == "schema":
-        context["schema"] = indented(place.api.text("model", "export", "JSON_SCHEMA", model, version))
+        context["schema"] = indented(place.api.answer("model", "export", "JSON_SCHEMA", model, version).body)
     if tab == "workflows":
         context["workflows"] = workflows_of(place, found)
     return show(request, place, f"console/model_{tab}.html", **context)

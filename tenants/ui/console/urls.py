@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from tenants.ui.console import clients, entities, models, overview, provisioning, workflows
+from tenants.ui.console import clients, comparing, editing, entities, models, overview, provisioning, workflows
 from tenants.ui.console.segments import NameConverter
 
 app_name = "console"
@@ -18,6 +18,9 @@ urlpatterns = [
     path("models/<name:model>/<int:version>/<slug:tab>", models.model, name="model_tab"),
     path("entities/<name:model>/<int:version>/", entities.entity_list, name="entities"),
     path("entities/<uuid:entity_id>/", entities.entity, name="entity"),
+    path("entities/<name:model>/<int:version>/new", editing.new, name="entity_new"),
+    path("entities/<uuid:entity_id>/edit", editing.edit, name="entity_edit"),
+    path("entities/<uuid:entity_id>/compare", comparing.compare, name="compare"),
     path("entities/<uuid:entity_id>/transition", entities.fire, name="fire"),
     path("entities/<uuid:entity_id>/<slug:tab>", entities.entity, name="entity_tab"),
     path("workflows/", workflows.workflow_list, name="workflows"),

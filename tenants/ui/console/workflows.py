@@ -12,9 +12,9 @@ from django.views.decorators.http import require_safe
 from cyoda import jsonio
 from cyoda.errors import WorkflowNotFound
 from tenants.ui.console.api import Refused
+from tenants.ui.console.documents import indented
 from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.text import indented
 
 TABS = ("graph", "json")
 
@@ -75,7 +75,7 @@ def workflow(
     found = workflows[0]
     context: dict[str, Any] = {"workflow": found, "tab": tab, "tabs": TABS}
     if tab == "json":
-        context["json"] = indented(jsonio.dumps(found.document).decode())
+        context["json"] = indented(jsonio.dumps(found.document))
     else:
         context["graph"], context["states"] = _graph(found), _by_state(found)
     return show(request, place, f"console/workflow_{tab}.html", **context)
