@@ -103,15 +103,15 @@ def namespace_called(organisation: Organisation, name: str) -> Namespace:
     found = [row for row in rows if row.name == name] or [row for row in rows if is_meant(name, row.user, row.name)]
     if len(found) == 1:
         return _of_row(found[0])
-    own = next((each for each in environments.environments_of(organisation) if each.namespace == name), None)
-    if found or own is None:
+    own = environments.environments_of(organisation).filter(name=name.split("-", 2)[-1]).first()
+    if found or own is None or own.namespace != name:
         raise NamespaceUnknown(name)
     return Namespace(name=name, environment=own, created_at=own.created_at)
 
 
 def _require_build(organisation: Organisation, build_id: str, name: str) -> None:
     rows = StudioNamespace.objects.filter(environment__organisation=organisation, name=name, application="")
-    if not is_uuid(build_id) or not rows.filter(environment__build=build_id).exists():
+    if not is_uuid(build_id) or not rows.filter(environment__runs=build_id).exists():
         raise BuildUnknown(build_id)
 
 

@@ -11,6 +11,7 @@ from django.test import Client as Browser
 from tenants.models import Environment, ProvisioningStep
 from tenants.provisioning.base import StepRefused
 from tests.contract.cloud.conftest import Organise, slug, work
+from tests.contract.cloud.test_concurrency import MANY, at_once
 from tests.contract.studio.conftest import Studio, ordered
 from tests.contract.tenants.conftest import EVERYTHING, NOTHING, traces_of
 from tests.contract.tenants.drivers import STEPS, FailingDriver
@@ -119,6 +120,13 @@ def test_row_20_an_unknown_deployment_is_not_found_and_the_environments_own_is_f
         assert slug(own) == (409, "not-changeable")
 
 
+@pytest.mark.usefixtures("database")
+def test_orders_of_one_namespace_at_once_make_one_environment(studio: Studio) -> None:
+    answers = at_once(lambda _: studio("POST", "/deploy/cyoda-env", ordered("dev")))
+    assert [answer.status_code for answer in answers] == [200] * MANY
+    assert len({answer.json()["build_id"] for answer in answers}) == Environment.objects.count() == 1
+
+
 # --- names --------------------------------------------------------------------------------------------------------
 
 
@@ -159,6 +167,7 @@ def test_names_of_environments_are_the_organisations_own(studio: Studio, strange
     assert first.name == "ann-dev"
     assert second.name.startswith("ann-dev-")
     assert studio.namespaces() == [first.namespace, "client-ann-dev"]
+    assert studio.ok("GET", f"/k8s/namespaces/{first.namespace}/pods")["pods"]
     assert stranger.deploy()["build_namespace"] == "client-ann-dev", "and so are namespaces"
     long = studio.deploy("dev", "0123456789abcdef0123456789abcdef")
     assert long["build_namespace"] == "client-0123456789abcdef0123456789abcdef-dev"
