@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Concat
 
 from cyoda.clock import Clock, system_clock
 from tenants.models import LOCAL, Backend, Environment, Organisation, StudioNamespace, Tier
@@ -20,10 +21,11 @@ from tenants.services.audit import Doer
 from tenants.services.environments import ANY_BACKEND
 from tenants.services.provisioning import EnvironmentNameTaken, Wake
 from tenants.services.studio_names import (
+    APPLICATION,
+    ENVIRONMENT,
     environment_names,
     environment_namespace,
     is_meant,
-    possible_namespaces,
     sanitised,
 )
 
@@ -99,8 +101,10 @@ def namespace_called(organisation: Organisation, name: str) -> Namespace:
     """Also by a name whose parts are not cut. Raises NamespaceUnknown, also where several may be meant."""
     if "\0" in name:
         raise NamespaceUnknown(name)
-    rows = _standing(organisation).filter(name__in=possible_namespaces(name))
-    found = [row for row in rows if row.name == name] or [row for row in rows if is_meant(name, row.user, row.name)]
+    standing = _standing(organisation)
+    found = list(standing.filter(name=name))
+    if not found:
+        found = [row for row in _near(standing, name) if is_meant(name, row.user, row.name)]
     if len(found) == 1:
         return _of_row(found[0])
     own = environments.environments_of(organisation).filter(name=name.split("-", 2)[-1]).first()
@@ -146,6 +150,13 @@ def _backend(tier: Tier | None) -> str:
 def _standing(organisation: Organisation) -> QuerySet[StudioNamespace]:
     rows = StudioNamespace.objects.select_related("environment__build", "environment__organisation")
     return rows.filter(environment__organisation=organisation).exclude(environment__state__in=Environment.ENDED)
+
+
+def _near(standing: QuerySet[StudioNamespace], asked: str) -> QuerySet[StudioNamespace]:
+    """Those of the users whom a name may name."""
+    starts = (Concat(Value(prefix), "user", Value("-")) for prefix in (ENVIRONMENT, APPLICATION))
+    of_environment, of_application = (Q(asked__startswith=start) for start in starts)
+    return standing.annotate(asked=Value(asked)).filter(of_environment | of_application)
 
 
 def _namespaces(environment: Environment) -> list[Namespace]:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from itertools import combinations
 
 from tenants.naming import MAX_ENVIRONMENT_NAME, is_environment_name
 
 ENVIRONMENT, APPLICATION = "client-", "client-1-"
 PART = 10
 MAX_NAMESPACE = 253
-_MAX_WORDS = 24
-"""Of a name that is looked up with its parts cut; with more there are too many ways to cut it."""
 _DIGITS = 8
 _FOREIGN = re.compile(r"[^a-z0-9-]")
 
@@ -52,16 +49,11 @@ def application_namespace(user: str, environment: str, namespace: str) -> str:
 
 
 def is_meant(asked: str, user: str, kept: str) -> bool:
-    """Whether what this user's namespace is kept as may be the asked one, cut."""
+    """Whether what this user's namespace is kept as is the asked one, cut wherever one part may end."""
     environment, application = f"{ENVIRONMENT}{user}-", f"{APPLICATION}{user}-"
-    words = _words(asked, application)
+    words = asked.removeprefix(application).split("-") if asked.startswith(application) else []
     cut = {f"{application}{_cut('-'.join(words[:at]))}-{_cut('-'.join(words[at:]))}" for at in range(1, len(words))}
     return kept in cut or (asked.startswith(environment) and kept == environment + _cut(asked[len(environment) :]))
-
-
-def possible_namespaces(asked: str) -> frozenset[str]:
-    """What an asked namespace may be kept as: whole, or with the parts cut, wherever one ends and the next begins."""
-    return frozenset([asked, *_cut_environments(asked), *_cut_applications(asked)])
 
 
 def environment_names(namespace: str) -> Iterator[str]:
@@ -85,21 +77,3 @@ def _rest(field: str, namespace: str, prefix: str, form: str) -> str:
     if len(cleaned) > MAX_NAMESPACE or not cleaned.startswith(prefix) or not rest:
         raise UnusableNamespace(f"{field} must be {prefix}{form}, of at most {MAX_NAMESPACE} characters.")
     return rest
-
-
-def _cut_environments(asked: str) -> Iterator[str]:
-    words = _words(asked, ENVIRONMENT)
-    for end in range(1, len(words)):
-        yield f"{ENVIRONMENT}{'-'.join(words[:end])}-{_cut('-'.join(words[end:]))}"
-
-
-def _cut_applications(asked: str) -> Iterator[str]:
-    words = _words(asked, APPLICATION)
-    for first, second in combinations(range(1, len(words)), 2):
-        user, environment, app = ("-".join(part) for part in (words[:first], words[first:second], words[second:]))
-        yield f"{APPLICATION}{user}-{_cut(environment)}-{_cut(app)}"
-
-
-def _words(asked: str, prefix: str) -> list[str]:
-    words = asked.removeprefix(prefix).split("-") if asked.startswith(prefix) else []
-    return words if len(words) <= _MAX_WORDS else []

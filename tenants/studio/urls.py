@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern, path
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, re_path
+from django.views.decorators.csrf import csrf_exempt
 
-from tenants.cloud.endpoint import Methods
+from tenants.cloud.endpoint import Methods, respond
 from tenants.cloud.urls import routed
 from tenants.studio import deploy, namespaces
 
@@ -15,4 +17,15 @@ PATHS: dict[str, Methods] = {
     **namespaces.PATHS,
 }
 
-urlpatterns: list[URLPattern] = [path("build/logs", deploy.build_logs), *routed(PATHS)]
+
+@csrf_exempt
+def unknown(request: HttpRequest) -> HttpResponse:
+    """Not a page that says so: its text would reach AI Studio's user."""
+    return respond({}, "unknown", request, {})
+
+
+urlpatterns: list[URLPattern] = [
+    path("build/logs", deploy.build_logs),
+    *routed(PATHS),
+    re_path("^(?:deploy|k8s)/", unknown),
+]

@@ -227,6 +227,18 @@ def test_without_a_token_or_the_right_role_nothing_is_done(studio: Studio) -> No
 
 
 @pytest.mark.django_db
+def test_every_refusal_is_a_problem_document(studio: Studio) -> None:
+    for path in ("/k8s/nodes", "/deploy/", "/k8s/namespaces/a/b/c"):
+        assert slug(studio("GET", path)) == (404, "not-found")
+        assert slug(studio("GET", path, Authorization="")) == (401, "unauthenticated")
+    wrong = studio("PUT", "/deploy/cyoda-env")
+    assert slug(wrong) == (405, "method-not-allowed")
+    assert wrong["Allow"] == "POST"
+    no_json = Browser().post("/deploy/cyoda-env", b"{", content_type="application/json")
+    assert slug(no_json) == (401, "unauthenticated")
+
+
+@pytest.mark.django_db
 def test_tiers_hold_for_ai_studio_too(organise: Organise) -> None:
     studio = Studio(organise(tier="free"))
     studio.deploy()

@@ -90,6 +90,13 @@ async def test_it_orders_the_first_environment_of_its_organisation_and_works_in_
     assert await off_loop(lambda: bearing(again).namespaces())() == ["client-ann-dev"]
 
 
+async def test_a_technical_client_may_name_scopes_that_mean_nothing_here(host: Running) -> None:
+    answer = await host.token(scope="read write")
+    assert answer.status_code == 200
+    assert answer.json()["access_token"]
+    assert answer.json()["expires_in"] > 60
+
+
 async def test_a_wrong_password_and_an_unknown_environment_are_refused(host: Running) -> None:
     assert (await signed_in(host, password="wrong")).status_code == 401
     assert (await signed_in(host, environment="nothing")).status_code == 403
