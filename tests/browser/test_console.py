@@ -168,6 +168,42 @@ def test_entities_are_made(here: Visit, parcels: list[str]) -> None:
     assert "Dora" in here.text
 
 
+def test_a_model_is_discovered_gets_a_workflow_and_goes(here: Visit, parcels: list[str]) -> None:
+    here.open(f"{here.path}models/new")
+    here.page.locator("[name=name]").fill("a/b")
+    here.page.locator("[name=sample]").fill('{"total": 1.5, ')
+    here.click("Discover it")
+    assert "This is no JSON" in here.text
+    here.page.locator("[name=sample]").fill('{"total": 1.5}')
+    here.click("Discover it")
+    assert here.heading == "a/b 1"
+    assert "$.total" in here.text
+    tab(here, "Workflows")
+    here.click("Edit and import")
+    document = here.page.locator("[name=workflows]")
+    first = document.input_value()
+    document.fill(first.replace('"initialState": "NEW"', '"initialState": "NOWHERE"'))
+    here.page.get_by_role("button", name="Import").click()
+    assert "NOWHERE" in here.page.locator(".invalid-feedback").inner_text()
+    here.page.locator("[name=workflows]").fill(first)
+    here.page.get_by_role("button", name="Import").click()
+    assert "imported and in force" in here.text
+    here.page.get_by_role("button", name="Lock").click()
+    assert "entities can be stored" in here.text
+    here.page.locator("[name=level]").select_option("STRUCTURAL")
+    here.click("Allow it")
+    assert "documents may bring" in here.text
+    here.click("Unlock")
+    here.click("Delete")
+    assert "The model is deleted." in here.text
+
+
+def test_a_model_with_entities_stays_locked(here: Visit, parcels: list[str]) -> None:
+    here.page.get_by_role("link", name="parcel", exact=True).click()
+    here.click("Unlock")
+    assert "MODEL_HAS_ENTITIES" in here.text
+
+
 def test_a_workflow_is_a_graph_that_the_keyboard_walks(visit: Visits, parcels: list[str]) -> None:
     state = enter(visit, "Viewer")
     browser = visit(scripts=True, storage_state=state.page.context.storage_state())

@@ -77,11 +77,12 @@ class Api:
         """The same as bytes too, in which numbers keep their spelling. Raises Refused."""
         return self._ask("GET", parts, query)
 
-    def send(self, method: str, *parts: object, body: bytes, seen: str | None = None) -> Json:
+    def send(self, method: str, *parts: object, body: bytes = b"", seen: str | None = None) -> Json:
         """A change; of what the person has seen, with the transaction id of that version. Raises Refused."""
         kind = b"application/merge-patch+json" if method == "PATCH" else b"application/json"
         guard = () if seen is None else ((b"if-match", seen.encode()),)
-        return self._ask(method, parts, {}, headers=((b"content-type", kind), *guard), body=body).json
+        answer = self._ask(method, parts, {}, headers=((b"content-type", kind), *guard), body=body)
+        return answer.json if answer.body else None
 
     def _ask(
         self,

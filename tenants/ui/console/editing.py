@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -20,21 +21,29 @@ from tenants.ui.console.documents import Difference, data_of, differences
 from tenants.ui.console.models import one_model
 from tenants.ui.console.place import Place, in_environment, show
 
+CODE = {"rows": 20, "spellcheck": "false", "class": "code"}
+
+
+def json_text(name: str) -> Callable[[forms.Form], str]:
+    """The cleaning of a field that holds JSON text, which is kept as it is."""
+
+    def clean(form: forms.Form) -> str:
+        try:
+            jsonio.parse(form.cleaned_data[name])
+        except jsonio.InvalidJson as error:
+            raise forms.ValidationError(_("This is no JSON: %(reason)s") % {"reason": error}) from None
+        return form.cleaned_data[name]
+
+    return clean
+
 
 class DocumentForm(forms.Form):
     """`seen` is the transaction of the version that the change began with."""
 
     seen = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
-    document = forms.CharField(
-        label=lazy("Document"), strip=False, widget=forms.Textarea({"rows": 20, "spellcheck": "false", "class": "code"})
-    )
+    document = forms.CharField(label=lazy("Document"), strip=False, widget=forms.Textarea(CODE))
 
-    def clean_document(self) -> str:
-        try:
-            jsonio.parse(self.cleaned_data["document"])
-        except jsonio.InvalidJson as error:
-            raise forms.ValidationError(_("This is no JSON: %(reason)s") % {"reason": error}) from None
-        return self.cleaned_data["document"]
+    clean_document = json_text("document")
 
     @property
     def body(self) -> bytes:

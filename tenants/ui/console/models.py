@@ -6,14 +6,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
-from tenants.ui.console.documents import indented
+from tenants.ui.console.documents import indented, shortened
 from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.workflows import workflows_of
 
 TABS = ("fields", "states", "workflows", "schema")
+CHANGE_LEVELS = (
+    ("ARRAY_LENGTH", lazy("longer arrays")),
+    ("ARRAY_ELEMENTS", lazy("also other elements of arrays")),
+    ("TYPE", lazy("also wider types")),
+    ("STRUCTURAL", lazy("also new fields")),
+)
+"""What a document may bring that the schema of a locked model does not have; each includes those before it."""
 
 
 @in_environment()
@@ -30,8 +38,10 @@ def model(request: HttpRequest, place: Place, model: str, version: int, tab: str
     found = one_model(place, model, version)
     simple = place.api.get("model", "export", "SIMPLE_VIEW", model, version)["model"]
     context: dict[str, Any] = {"model": found, "tab": tab, "tabs": TABS, "fields": list(_fields(simple))}
+    context["change_levels"] = CHANGE_LEVELS
     if tab == "schema":
-        context["schema"] = indented(place.api.answer("model", "export", "JSON_SCHEMA", model, version).body)
+        schema = place.api.answer("model", "export", "JSON_SCHEMA", model, version).body
+        context["schema"] = shortened(indented(schema))
     if tab == "workflows":
         context["workflows"] = workflows_of(place, found)
     return show(request, place, f"console/model_{tab}.html", **context)

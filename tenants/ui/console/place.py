@@ -68,6 +68,10 @@ class House:
         return self.may(Action.MANAGE_CLIENTS)
 
     @property
+    def may_configure(self) -> bool:
+        return self.may(Action.CONFIGURE)
+
+    @property
     def may_write(self) -> bool:
         return self.may(Action.WRITE)
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
-from tenants.ui.console import clients, comparing, editing, entities, models, overview, provisioning, workflows
+from tenants.ui.console import (
+    clients,
+    comparing,
+    editing,
+    entities,
+    modelling,
+    models,
+    overview,
+    provisioning,
+    workflows,
+)
 from tenants.ui.console.segments import NameConverter
 
 app_name = "console"
@@ -14,6 +24,9 @@ register_converter(NameConverter, "name")
 urlpatterns = [
     path("", overview.overview, name="overview"),
     path("models/", models.model_list, name="models"),
+    path("models/new", modelling.new_model, name="model_new"),
+    path("models/<name:model>/<int:version>/act", modelling.act, name="model_act"),
+    path("models/<name:model>/<int:version>/import", modelling.import_workflows, name="workflow_import"),
     path("models/<name:model>/<int:version>/", models.model, name="model"),
     path("models/<name:model>/<int:version>/<slug:tab>", models.model, name="model_tab"),
     path("entities/<name:model>/<int:version>/", entities.entity_list, name="entities"),

@@ -15,7 +15,7 @@ from tenants.ui.console.urls import urlpatterns
 from tests.contract.tenants.people.conftest import Make, sign_in
 
 VALUES = {"model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b"}
-POSTED = {"fire", "client_delete", "provisioning_act"}
+POSTED = {"fire", "model_act", "client_delete", "provisioning_act"}
 OF_OWNERS = {"clients", "client_new", "client_secret", "client_delete", "provisioning_act", "delete"}
 SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete"}
 """Also of an environment that is not ready."""
@@ -89,7 +89,8 @@ def test_any_name_makes_an_address(ann: Browser, dev: Environment, acme: Organis
 def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environment, acme: Organisation) -> None:
     somebody("vic@example.org", acme, Role.VIEWER)
     sign_in(browser, "vic@example.org")
-    for name in POSTED | OF_OWNERS:
+    changing = {"entity_new", "entity_edit", "model_new", "workflow_import"}
+    for name in POSTED | OF_OWNERS | changing:
         answer = ask(browser, name, pages(dev)[name])
         assert answer.status_code == 403
         assert b"You are here as Viewer" in answer.content
