@@ -47,6 +47,8 @@ app.conf.update(
             "schedule": 60.0,
             "options": {"expires": 60},
         },
+        "measure usage": {"task": "tenants.tasks.measure_usage", "schedule": 60.0, "options": {"expires": 60}},
+        "deliver notices": {"task": "tenants.tasks.deliver_notices", "schedule": 10.0, "options": {"expires": 10}},
         "find searches": {"task": "workflows.tasks.find_searches", "schedule": 2.0, "options": {"expires": 5}},
         "remove expired searches": {
             "task": "workflows.tasks.remove_expired",

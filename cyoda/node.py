@@ -35,6 +35,7 @@ from tenants.services.identity import stored_identity
 from tenants.services.off_loop import OrmThread
 from tenants.services.quotas import StoredQuotas
 from tenants.services.tiers import is_tier
+from tenants.usage.counter import UsageCounter
 
 OLDEST_POSTGRES = 170000
 _COLLECT_EVERY = 10_000
@@ -64,7 +65,7 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
-    quotas = StoredQuotas() if conf.quotas.enabled else None
+    quotas = UsageCounter(StoredQuotas() if conf.quotas.enabled else None)
     node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity, quotas=quotas)
     own_loop = OnLoop(asyncio.get_running_loop())
     operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)

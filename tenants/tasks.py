@@ -11,6 +11,7 @@ from kombu.exceptions import OperationalError
 from cyoda.celery import app
 from tenants.provisioning.saga import Progress, Saga
 from tenants.services import consents, expiry, idempotency, outbox, people, rates, reconciliation
+from tenants.usage import delivery, measure, notices
 
 log = structlog.get_logger(__name__)
 
@@ -39,12 +40,26 @@ def reconcile() -> None:
     rates.forget_full()
     people.forget_expired()
     consents.forget_old()
+    measure.forget_old()
 
 
 @app.task
 def expire_environments() -> None:
     """Environments whose time is over."""
     expiry.delete_expired(wake=wake)
+
+
+@app.task
+def measure_usage() -> None:
+    """What environments hold, and whether one of them has come near a limit."""
+    measure.measure()
+    notices.give_notices()
+
+
+@app.task
+def deliver_notices() -> None:
+    """Mails and cards that are due."""
+    delivery.deliver_due()
 
 
 def wake() -> None:

@@ -15,6 +15,7 @@ from tenants.models.provider import OidcProvider
 from tenants.models.provisioning import Provisioning, ProvisioningStep
 from tenants.models.studio import StudioBuild, StudioNamespace
 from tenants.models.tier import MemberSeat, QuotaWindow, Subscription, Tier
+from tenants.models.usage import ConnectedMembers, Notice, NoticeDelivery, UsagePeriod, Webhook
 
 __all__ = [
     "LOCAL",
@@ -22,6 +23,7 @@ __all__ = [
     "AuditEvent",
     "Backend",
     "Client",
+    "ConnectedMembers",
     "Consent",
     "Domain",
     "Environment",
@@ -30,6 +32,8 @@ __all__ = [
     "Invitation",
     "MemberSeat",
     "Membership",
+    "Notice",
+    "NoticeDelivery",
     "OidcProvider",
     "Organisation",
     "Orphan",
@@ -48,4 +52,6 @@ __all__ = [
     "Subscription",
     "Tier",
     "TrustedKey",
+    "UsagePeriod",
+    "Webhook",
 ]

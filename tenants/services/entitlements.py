@@ -63,6 +63,13 @@ def entitlements_of(tenants: Sequence[str], now: datetime) -> Mapping[str, Entit
     return _measured(entitled)
 
 
+def sizes_of(schemas: Sequence[str]) -> Mapping[str, int]:
+    """Bytes of the schemas that exist: tables, their indexes, their large values."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SIZES, [list(schemas)])
+        return dict(cursor.fetchall())
+
+
 def newcomers_entitlements(tenant: str) -> Entitlements | None:
     """Of a tenant without an environment; None when it can never have one. Raises Tier.DoesNotExist, InvalidTier."""
     try:
@@ -96,11 +103,9 @@ def _entitlements(schema: str, limits: Mapping[str, Limit]) -> Entitlements:
 
 
 def _measured(entitled: Mapping[str, Entitlements]) -> Mapping[str, Entitlements]:
-    """With what the schemas that have a limit take now: tables, their indexes, their large values."""
+    """With what the schemas that have a limit take now."""
     limited = [one.schema for one in entitled.values() if one.disk_bytes is not None]
     if not limited:
         return entitled
-    with connection.cursor() as cursor:
-        cursor.execute(_SIZES, [limited])
-        sizes: dict[str, int] = dict(cursor.fetchall())
+    sizes = sizes_of(limited)
     return {tenant: replace(one, used_bytes=sizes.get(one.schema, 0)) for tenant, one in entitled.items()}

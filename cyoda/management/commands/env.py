@@ -17,6 +17,7 @@ from tenants.services.environments import (
     Wanted,
 )
 from tenants.services.provisioning import BackendUnavailable, EnvironmentNameTaken, EnvironmentNotReady
+from tenants.usage.terminal import show_usage
 
 
 class Command(BaseCommand):
@@ -33,6 +34,7 @@ class Command(BaseCommand):
         listing = _with_organisation(actions.add_parser("list", help="those of one organisation, or all"))
         listing.add_argument("--ended", action="store_true", help="also those that have ended")
         _with_name(actions.add_parser("status", help="one environment"), reason=False)
+        _with_name(actions.add_parser("usage", help="what one uses, against its limits"), reason=False)
         _with_name(actions.add_parser("logs", help="what its last run has written"), reason=False)
         _with_name(actions.add_parser("cancel", help="turn one back that is being made"))
         delete = _with_name(actions.add_parser("delete", help="remove one with all its data"))
@@ -68,6 +70,8 @@ class Command(BaseCommand):
         owner, name, wait = cli.organisation_called(named), options["name"], options["wait"]
         if action == "status":
             return cli.show_one(owner, name, wait=wait, terminal=terminal)
+        if action == "usage":
+            return show_usage(owner, name, terminal.say, terminal.console)
         if action == "logs":
             return cli.show_log(owner, name, wait=wait, terminal=terminal)
         doer = cli.at_terminal(options["reason"])

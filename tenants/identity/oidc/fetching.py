@@ -38,7 +38,7 @@ class FetchFailed(Exception):
 
 
 class Fetcher:
-    """GETs documents. `tls` replaces the machine's certificate authorities; TLS is 1.3 in any case."""
+    """GETs documents, POSTs messages. `tls` replaces the machine's certificate authorities; TLS is 1.3 in any case."""
 
     def __init__(self, conf: Oidc, destinations: Destinations | None = None, *, tls: ssl.SSLContext | None = None):
         self._require_https = conf.require_https
@@ -65,10 +65,19 @@ class Fetcher:
 
     async def get(self, uri: str, *, content_types: Collection[str] | None = None) -> bytes:
         """The body of a 200, at most LIMIT_BYTES, of one of the content types. Raises FetchFailed."""
+        return await self._exchanged(uri, "GET", None, content_types)
+
+    async def post(self, uri: str, body: bytes) -> None:
+        """Have JSON accepted with a 200; the answer is read like a document. Raises FetchFailed."""
+        await self._exchanged(uri, "POST", body, None)
+
+    async def _exchanged(
+        self, uri: str, method: str, content: bytes | None, content_types: Collection[str] | None
+    ) -> bytes:
         try:
             endpoint = parse_endpoint(uri, require_https=self._require_https)
             async with asyncio.timeout(self._budget_seconds):
-                return await self._get(endpoint, content_types)
+                return await self._exchange(endpoint, method, content, content_types)
         except (InvalidUri, LookupFailed) as error:
             raise FetchFailed(str(error)) from None
         except BlockedAddress as error:
@@ -81,13 +90,19 @@ class Fetcher:
     def close(self) -> None:
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
-    async def _get(self, endpoint: Endpoint, content_types: Collection[str] | None) -> bytes:
+    async def _exchange(
+        self, endpoint: Endpoint, method: str, content: bytes | None, content_types: Collection[str] | None
+    ) -> bytes:
         url = httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=endpoint.target)
         headers = [("Host", endpoint.authority), ("Accept", "application/json"), ("Accept-Encoding", "identity")]
+        if content is not None:
+            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
         backend = _JudgedBackend(self)
         async with (
             httpcore.AsyncConnectionPool(self._tls, network_backend=backend, keepalive_expiry=0) as pool,
-            pool.stream("GET", url, headers=headers, extensions={"timeout": self._timeouts}) as answer,
+            pool.stream(
+                method, url, headers=headers, content=content, extensions={"timeout": self._timeouts}
+            ) as answer,
         ):
             _check_head(answer.status, dict(answer.headers), content_types)
             backend.bytes_left += LIMIT_BYTES

@@ -18,6 +18,7 @@ CROSSINGS: dict[str, list[tuple[str, Any]]] = {
     "GET /envs": [("", None), ("?include_terminal=true", None)],
     "POST /envs": [("", ORDER)],
     "GET /envs/{name}": [("", None)],
+    "GET /envs/{name}/usage": [("", None)],
     "DELETE /envs/{name}": [("", None)],
     "POST /envs/{name}:cancel": [("", None)],
     "GET /builds": [("", None), ("?cursor={cursor}", None), ("?state=Queued&action=env&limit=1", None)],

@@ -35,12 +35,15 @@ ROOT = Path(__file__).parents[3]
 
 OWNED = {
     "Client": "environment",
+    "ConnectedMembers": "environment",
     "Consent": "organisation",
     "Domain": "tenant",
     "Environment": "organisation",
     "IdempotencyKey": "environment",
     "Invitation": "organisation",
     "Membership": "organisation",
+    "Notice": "environment",
+    "NoticeDelivery": "notice.environment",
     "OidcProvider": "environment",
     "Organisation": "",
     "Provisioning": "environment",
@@ -49,6 +52,7 @@ OWNED = {
     "StudioNamespace": "environment",
     "Subscription": "organisation",
     "TrustedKey": "environment",
+    "UsagePeriod": "environment",
 }
 """Models whose rows belong to a tenant, and the path from a row to its environment or organisation."""
 
@@ -66,6 +70,7 @@ GLOBAL = {
     "SetupLink": "makes the first administrator of the installation",
     "SigningKey": "signs the tokens of all tenants",
     "Tier": "what can be subscribed to",
+    "Webhook": "an organisation's, or the operators' own: crossed in tests/contract/usage",
 }
 """Models whose rows belong to no tenant, each with the reason."""
 
@@ -94,6 +99,8 @@ TASKS = {
     "tenants.tasks.drain_outbox": "no argument",
     "tenants.tasks.reconcile": "no argument",
     "tenants.tasks.expire_environments": "no argument",
+    "tenants.tasks.measure_usage": "no argument",
+    "tenants.tasks.deliver_notices": "no argument",
     "workflows.tasks.do_work": "a tenant and a row of its schema: crossed in tests/unit/searching",
     "workflows.tasks.find_searches": "no argument",
     "workflows.tasks.remove_expired": "no argument",
@@ -214,6 +221,7 @@ REMEMBERED = {
     "tenants/services/epochs.py:_seen": "names of the installation's epochs",
     "tenants/services/quotas.py:_seats": "the id of a member, which has one tenant",
     "tenants/services/sharing.py:_under_way": "the id of a tenant, in the directory and the quotas",
+    "tenants/usage/counter.py:_members": "the id of a member, which has one tenant",
     "workflows/compute/members.py:_pending": "one member's, by the id of its question",
     "workflows/compute/members.py:all": "one tenant's members",
     "workflows/compute/members.py:by_tag": "one tenant's members",
