@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NoReturn
 
 from tenants.models import Environment, Organisation, StudioNamespace
 from tenants.services import environments
@@ -56,19 +57,15 @@ def deployment_called(namespace: Namespace, name: str) -> Deployment:
     return found
 
 
-def scale(doer: Doer, namespace: Namespace, name: str, replicas: int) -> None:
-    """Raises DeploymentUnknown, DeploymentFixed."""
-    raise _fixed(namespace, name)
+def refuse_change(namespace: Namespace, name: str) -> NoReturn:
+    """Neither environments nor applications that were never built can be scaled, restarted or given an image.
 
-
-def restart(doer: Doer, namespace: Namespace, name: str) -> None:
-    """Raises DeploymentUnknown, DeploymentFixed."""
-    raise _fixed(namespace, name)
-
-
-def update_image(doer: Doer, namespace: Namespace, name: str, image: str) -> None:
-    """Raises DeploymentUnknown, DeploymentFixed."""
-    raise _fixed(namespace, name)
+    Raises DeploymentUnknown, DeploymentFixed.
+    """
+    found = deployment_called(namespace, name)
+    if namespace.application or found.name != CYODA:
+        raise DeploymentFixed(NOT_BUILT)
+    raise DeploymentFixed("An environment is served by the platform's nodes: it has no replicas of its own.")
 
 
 def delete_namespace(
@@ -80,12 +77,6 @@ def delete_namespace(
         return
     with suppress(environments.EnvironmentUnknown):
         environments.delete_called(doer, organisation, namespace.environment.name, wake=wake)
-
-
-def _fixed(namespace: Namespace, name: str) -> DeploymentFixed:
-    if deployment_called(namespace, name).name != CYODA:
-        return DeploymentFixed(NOT_BUILT)
-    return DeploymentFixed("An environment is served by the platform's nodes: it has no replicas of its own.")
 
 
 def _of_application(row: StudioNamespace) -> Deployment:
