@@ -213,7 +213,8 @@ def summary(conf: Conf, home: Home) -> str:
     return f"""
   API            {api}
   gRPC           {reachable(conf.grpc.bind_address)}:{conf.grpc.port}
-  Back office    {base}/admin/  (login {conf.platform.admin_user}, password {conf.platform.admin_password})
+  In a browser   {base}/  (login {conf.platform.admin_user}, password {conf.platform.admin_password})
+  Back office    {base}/admin/  (the same login)
   Metrics        http://{reachable(conf.admin.bind_address)}:{conf.admin.port}/metrics
   Client         {client}, secret {secret}  (tenant {conf.bootstrap.tenant_id})
   Data and logs  {home.path}
