@@ -132,7 +132,7 @@ async def fetch_transitions(request: ApiRequest, platform: Platform, join: Join 
 def _instant(text: str | None) -> datetime | None:
     if not text:
         return None
-    at = binding.instant(binding.with_plus(text))
+    at = binding.instant(text)
     if at is None:
         raise BadRequest("invalid pointInTime format")
     return at
