@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cyoda.conf.cloud import Cloud
+from cyoda.conf.cloud import Applications, Cloud
 from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
@@ -22,6 +22,7 @@ from cyoda.conf.variables import ConfError, Variable, read, read_group, variable
 
 __all__ = [
     "Admin",
+    "Applications",
     "Bootstrap",
     "Cloud",
     "Cluster",
@@ -66,6 +67,7 @@ class Conf:
     search: Search = dataclasses.field(default_factory=Search)
     quotas: Quotas = dataclasses.field(default_factory=Quotas)
     cloud: Cloud = dataclasses.field(default_factory=Cloud)
+    applications: Applications = dataclasses.field(default_factory=Applications)
     development: Development = dataclasses.field(default_factory=Development)
 
     @property
@@ -91,6 +93,7 @@ GROUPS: tuple[type[Any], ...] = (
     Search,
     Quotas,
     Cloud,
+    Applications,
     Development,
 )
 
@@ -120,6 +123,7 @@ def load(environ: Mapping[str, str]) -> Conf:
         search=read_group(Search, environ, environment),
         quotas=read_group(Quotas, environ, environment),
         cloud=read_group(Cloud, environ, environment),
+        applications=read_group(Applications, environ, environment),
         development=read_group(Development, environ, environment),
     )
     for sentence in _contradictions(conf):

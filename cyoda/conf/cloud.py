@@ -31,3 +31,16 @@ class Cloud:
         timedelta(hours=24),
         "How long a schema that belongs to no environment is reported before it is removed.",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applications:
+    """Programs of organisations that run beside their environments (`manage.py applications`)."""
+
+    commands: bool = setting(
+        "CYODA_APPLICATIONS_COMMANDS",
+        kind.boolean,
+        False,
+        "Organisations may run commands on the machine of `manage.py applications`, as its user: only where everyone "
+        "who may deploy is trusted with that machine. Images need no such trust.",
+    )

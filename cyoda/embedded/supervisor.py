@@ -148,6 +148,7 @@ class Supervisor:
             Child(
                 "beat", [*celery, "beat", "--schedule", schedule, "--pidfile", "", "--loglevel", "INFO"], restarts=True
             ),
+            Child("applications", [sys.executable, str(ROOT / "manage.py"), "applications"], restarts=True),
         ]
         if self.with_demo and self.conf.iam.mode == "jwt":  # elsewhere its credentials mean nothing
             movies = Child("movies", member_command(self.conf), restarts=True, environ=member_environment(self.conf))

@@ -65,7 +65,7 @@ def list_environments(call: Call) -> Answer:
 
 
 def look_at(call: Call) -> Answer:
-    return Answer(200, _detail(_called(call)))
+    return Answer(200, _detail(called(call)))
 
 
 def remove(call: Call) -> Answer:
@@ -135,7 +135,8 @@ CANCEL = {
 }
 
 
-def _called(call: Call) -> Environment:
+def called(call: Call) -> Environment:
+    """The one of the path, if it is the caller's. Raises Problem."""
     try:
         return services.environment_called(call.caller.organisation, call.path["name"])
     except services.EnvironmentUnknown:

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from tenants.cloud import builds, environments, me, openapi, usage
+from tenants.cloud import builds, environments, logs, me, members, openapi, rollouts, usage
 from tenants.cloud.endpoint import Answer, Methods, respond, shown
 from tenants.cloud.shapes import MinVersion
 
@@ -22,6 +22,10 @@ PATHS: dict[str, Methods] = {
     "/envs": environments.COLLECTION,
     "/envs/{name}:cancel": environments.CANCEL,
     "/envs/{name}/usage": usage.ONE,
+    "/envs/{name}/members": members.COLLECTION,
+    "/envs/{name}/members/tokens": members.TOKENS,
+    "/envs/{name}/logs": logs.ONE,
+    **rollouts.PATHS,
     "/envs/{name}": environments.ONE,
     "/builds": builds.COLLECTION,
     "/builds/{build_id}:cancel": builds.CANCEL,

@@ -1,5 +1,6 @@
 """Rows of the control plane, all in the public schema."""
 
+from tenants.models.application import Application, ApplicationProcess, LogLine
 from tenants.models.audit import AuditEvent
 from tenants.models.backend import Backend
 from tenants.models.client import Client
@@ -19,6 +20,8 @@ from tenants.models.usage import ConnectedMembers, Notice, NoticeDelivery, Usage
 
 __all__ = [
     "LOCAL",
+    "Application",
+    "ApplicationProcess",
     "Audience",
     "AuditEvent",
     "Backend",
@@ -30,6 +33,7 @@ __all__ = [
     "Epoch",
     "IdempotencyKey",
     "Invitation",
+    "LogLine",
     "MemberSeat",
     "Membership",
     "Notice",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cyoda.principal import ROLE_ADMIN
-from tenants.models import Client, Environment
+from tenants.models import Application, Client, Environment
 from tenants.provisioning.base import Driver, Failure, Json, Step, StepRefused, Work
 from tenants.provisioning.rows import mark_deleting, mark_ready, save
 from tenants.provisioning.schemas import Schemas, configured_schemas
@@ -64,5 +64,7 @@ class LocalDriver(Driver):
         return {"client": given["id"]}
 
     def delete_clients(self, work: Work) -> None:
+        """With the applications that use them: the supervisor ends the processes when their rows are gone."""
+        Application.objects.filter(environment=work.environment).delete()
         Client.objects.filter(environment=work.environment).delete()
         save(work.environment, m2m_client_id="")

@@ -21,6 +21,17 @@ CROSSINGS: dict[str, list[tuple[str, Any]]] = {
     "GET /envs/{name}/usage": [("", None)],
     "DELETE /envs/{name}": [("", None)],
     "POST /envs/{name}:cancel": [("", None)],
+    "GET /envs/{name}/members": [("", None)],
+    "POST /envs/{name}/members/tokens": [("", {})],
+    "GET /envs/{name}/logs": [("", None), ("?app=worker", None)],
+    "GET /envs/{name}/rollouts": [("", None)],
+    "POST /envs/{name}/rollouts": [("", {"name": "worker", "image": "worker"})],
+    "GET /envs/{name}/rollouts/{app}": [("", None)],
+    "PATCH /envs/{name}/apps/{app}": [("", {"replicas": 2})],
+    "DELETE /envs/{name}/apps/{app}": [("", None)],
+    "POST /envs/{name}/apps/{app}:restart": [("", None)],
+    "POST /envs/{name}/apps/{app}:start": [("", None)],
+    "POST /envs/{name}/apps/{app}:stop": [("", None)],
     "GET /builds": [("", None), ("?cursor={cursor}", None), ("?state=Queued&action=env&limit=1", None)],
     "POST /builds": [("", {"action": "deploy", "repository_url": "r", "branch_name": "b"})],
     "GET /builds/{build_id}": [("", None)],
@@ -39,7 +50,7 @@ def test_a_stranger_gets_the_answer_of_a_world_without_the_others(organise: Orga
     stranger = organise("Globex")
     owner = organise()
     key = "a-key-that-both-chose"
-    ids = {"name": "dev", "build_id": str(uuid4()), "cursor": ""}
+    ids = {"name": "dev", "build_id": str(uuid4()), "cursor": "", "app": "worker"}
     nowhere = [asked(stranger, route, ids, crossing, uuid4().hex) for crossing in CROSSINGS[route]]
     if route == "POST /envs":
         stranger("DELETE", "/envs/dev")
@@ -47,7 +58,7 @@ def test_a_stranger_gets_the_answer_of_a_world_without_the_others(organise: Orga
     owned = owner.up(key=key).json()
     owner.up("two")
     cursor = owner("GET", "/builds?limit=1").json()["next_cursor"]
-    ids = {"name": "dev", "build_id": owned["build_id"], "cursor": cursor}
+    ids = {"name": "dev", "build_id": owned["build_id"], "cursor": cursor, "app": "worker"}
     here = [asked(stranger, route, ids, crossing, key) for crossing in CROSSINGS[route]]
     assert [compared(answer) for answer in here] == [compared(answer) for answer in nowhere]
     assert owner("GET", "/envs/dev").json() == owned, "and the owner's is as it was"

@@ -34,6 +34,8 @@ ROOT = Path(__file__).parents[3]
 # --- rows -----------------------------------------------------------------------------------------------------------
 
 OWNED = {
+    "Application": "environment",
+    "ApplicationProcess": "application.environment",
     "Client": "environment",
     "ConnectedMembers": "environment",
     "Consent": "organisation",
@@ -41,6 +43,7 @@ OWNED = {
     "Environment": "organisation",
     "IdempotencyKey": "environment",
     "Invitation": "organisation",
+    "LogLine": "application.environment",
     "Membership": "organisation",
     "Notice": "environment",
     "NoticeDelivery": "notice.environment",
@@ -206,6 +209,9 @@ def test_no_page_opens_to_a_stranger_but_the_ways_in(database: str, pages_only: 
 # --- what a node remembers ------------------------------------------------------------------------------------------
 
 REMEMBERED = {
+    "tenants/applications/lines.py:_untrimmed": "by the ids of applications; counts of lines",
+    "tenants/applications/supervisor.py:_replicas": "by the ids of applications",
+    "tenants/applications/supervisor.py:_written": "by the ids of applications",
     "cyoda/http/openapi.py:_seen": "routes",
     "cyoda/http/request.py:_query": "one request's",
     "tenants/identity/oidc/index.py:_providers": "an issuer: each provider has its tenant, an ambiguous one is refused",
