@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 import jwt
@@ -38,15 +39,22 @@ class Bearers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Caller:
     """A verified token with the organisation that it speaks for; `limits` is the tier where tiers limit anybody."""
 
     principal: Principal
     organisation: Organisation
-    tier: Tier
     scopes: frozenset[str]
     is_employee: bool
+
+    @cached_property
+    def tier(self) -> Tier:
+        """Asked for when it is needed first: most requests are polls, which no tier limits.
+
+        Raises Tier.DoesNotExist (there is no default tier).
+        """
+        return tier_of(self.organisation, system_clock())
 
     @property
     def limits(self) -> Tier | None:
@@ -67,7 +75,7 @@ def require_version(request: HttpRequest) -> None:
 
 
 def authenticated(request: HttpRequest) -> Caller:
-    """Raises Problem, StorageUnavailable, Tier.DoesNotExist (there is no default tier)."""
+    """Raises Problem, StorageUnavailable."""
     authorization = request.headers.get("Authorization")
     try:
         principal = configured_bearers().verify(authorization)
@@ -85,7 +93,6 @@ def authenticated(request: HttpRequest) -> Caller:
     return Caller(
         principal=principal,
         organisation=organisation,
-        tier=tier_of(organisation, system_clock()),
         scopes=scopes_of(principal.roles, claims),
         is_employee=claims.get("caas_cyoda_employee") is True,
     )

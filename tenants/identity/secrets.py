@@ -19,16 +19,22 @@ MAX_PROVEN = 4096
 _SHA256 = "sha256$"
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+_light_hasher = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
 
 
 @cache
 def _nobodys_hash() -> str:
-    return _hasher.hash("nobody's secret")
+    return hash_generated("nobody's secret")
 
 
 def hash_secret(secret: str) -> str:
-    """Argon2id; takes tens of milliseconds."""
+    """Argon2id, for a text that somebody may have chosen; takes tens of milliseconds."""
     return _hasher.hash(_bytes(secret))
+
+
+def hash_generated(secret: str) -> str:
+    """Argon2id, for a secret of 256 random bits, which nobody can guess at any speed; takes about a millisecond."""
+    return _light_hasher.hash(_bytes(secret))
 
 
 def is_secret(secret: str, hashed: str) -> bool:

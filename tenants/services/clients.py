@@ -18,7 +18,7 @@ from cyoda.clock import Clock, system_clock
 from cyoda.conf import Bootstrap
 from cyoda.errors import M2mClientNotFound, StorageUnavailable
 from tenants.identity.clients import Client
-from tenants.identity.secrets import hash_secret, is_secret
+from tenants.identity.secrets import hash_generated, hash_secret, is_secret
 from tenants.models import Client as ClientRow
 from tenants.models import Environment, Organisation
 from tenants.naming import schema_name_of
@@ -59,7 +59,7 @@ def create_client(
     row = ClientRow.objects.create(
         id=client_id,
         label=label,
-        secret_hash=hash_secret(secret),
+        secret_hash=hash_generated(secret),
         environment=environment,
         user_id=client_id,
         roles=list(roles),
@@ -80,7 +80,7 @@ def rotate_secret(
         row.previous_secret_hash, row.previous_secret_until = row.secret_hash, clock() + overlap
     else:
         row.previous_secret_hash, row.previous_secret_until = "", None
-    row.secret_hash = hash_secret(secret)
+    row.secret_hash = hash_generated(secret)
     row.save()
     until = row.previous_secret_until
     after = {"previousSecretUntil": until.isoformat() if until else None}

@@ -12,7 +12,7 @@ from django.db import transaction
 
 from cyoda.clock import Clock, system_clock
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
-from tenants.identity.secrets import hash_secret
+from tenants.identity.secrets import hash_generated
 from tenants.models import LOCAL, Backend, Environment, Organisation, Outbox, Provisioning, ProvisioningStep
 from tenants.naming import schema_name_of
 from tenants.provisioning.base import Json, checked_parameters
@@ -117,7 +117,7 @@ def provision_environment(
     client_id, secret = secrets.token_hex(_CLIENT_ID_BYTES), secrets.token_urlsafe(_SECRET_BYTES)
     given = {
         "id": client_id,
-        "secret_hash": hash_secret(secret),
+        "secret_hash": hash_generated(secret),
         "user_id": BOOTSTRAP_USER,
         "roles": list(client.roles),
         "may_have_admin_role": client.may_have_admin_role,
