@@ -18,8 +18,8 @@ from tenants.services.studio import Namespace, NamespaceEnding, NamespaceUnknown
 from tenants.services.studio_names import APPLICATION, ENVIRONMENT, UnusableNamespace, application_namespace, sanitised
 
 NOT_BUILT = (
-    "Applications are not built from source here. Build an image, and run it as a compute node with a technical client "
-    "of the environment."
+    "Applications are not built from source here. Build an image, and roll it out: "
+    'PATCH /k8s/namespaces/{namespace}/deployments/{deployment}/rollout/update with {"image": "…"}.'
 )
 """What the user of AI Studio is told of a build."""
 _REPOSITORY = re.compile(r"(?:https?|ssh|git)://[^\s\0]+|[A-Za-z0-9._-]+@[A-Za-z0-9.-]+:[^\s\0]+")

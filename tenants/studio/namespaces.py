@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 from tenants.cloud import problems, scopes
 from tenants.cloud.endpoint import Answer, Call, Endpoint
@@ -43,10 +43,27 @@ def look_at_deployment(call: Call) -> Answer:
     return Answer(200, _deployment(namespace, found))
 
 
-def change_deployment(call: Call) -> NoReturn:
-    namespace = _called(call)
+def scale(call: Call) -> Answer:
+    body: shapes.Scale = call.body
+    place = (_called(call), call.path["deployment"])
     with refusals():
-        studio_deployments.refuse_change(namespace, call.path["deployment"])
+        studio_deployments.scale(call.doer, *place, body.replicas, tier=call.caller.limits)
+    return look_at_deployment(call)
+
+
+def restart(call: Call) -> Answer:
+    place = (_called(call), call.path["deployment"])
+    with refusals():
+        studio_deployments.restart(call.doer, *place, tier=call.caller.limits)
+    return look_at_deployment(call)
+
+
+def update_image(call: Call) -> Answer:
+    body: shapes.Image = call.body
+    place = (_called(call), call.path["deployment"])
+    with refusals():
+        studio_deployments.update_image(call.doer, *place, body.image, tier=call.caller.limits)
+    return look_at_deployment(call)
 
 
 def list_pods(call: Call) -> Answer:
@@ -94,14 +111,14 @@ def _read(answer: Any, summary: str, shape: Any) -> Endpoint:
     )
 
 
-def _change(summary: str, body: Any = None) -> Endpoint:
+def _change(answer: Any, summary: str, body: Any = None) -> Endpoint:
     return Endpoint(
-        answer=change_deployment,
+        answer=answer,
         summary=summary,
         scope=scopes.DEPLOY_APP,
         body=body,
         answers={200: shapes.Deployment},
-        refusals=(problems.NOT_FOUND, problems.NOT_CHANGEABLE),
+        refusals=(problems.NOT_FOUND, problems.NOT_CHANGEABLE, problems.TIER_NOT_ENTITLED),
     )
 
 
@@ -124,9 +141,9 @@ PATHS = {
     _OF_DEPLOYMENT: _DEPLOYMENT,
     _OF_DEPLOYMENT + "/status": _DEPLOYMENT,
     _OF_DEPLOYMENT + "/rollout/status": _DEPLOYMENT,
-    _OF_DEPLOYMENT + "/scale": {"PATCH": _change("Run more of it, or fewer", shapes.Scale)},
-    _OF_DEPLOYMENT + "/restart": {"POST": _change("Start it anew")},
-    _OF_DEPLOYMENT + "/rollout/update": {"PATCH": _change("Run another image", shapes.Image)},
+    _OF_DEPLOYMENT + "/scale": {"PATCH": _change(scale, "Run more of it, or fewer", shapes.Scale)},
+    _OF_DEPLOYMENT + "/restart": {"POST": _change(restart, "Start it anew")},
+    _OF_DEPLOYMENT + "/rollout/update": {"PATCH": _change(update_image, "Run another image", shapes.Image)},
     _IN_NAMESPACE + "/metrics": {"GET": _read(metrics, "What it uses", shapes.Metrics)},
     _IN_NAMESPACE + "/pods": {"GET": _read(list_pods, "Each replica", shapes.Pods)},
 }

@@ -10,7 +10,15 @@ from django.core.exceptions import ValidationError
 
 from tenants.cloud import problems
 from tenants.cloud.problems import Problem, too_many
-from tenants.services import environments, provisioning, studio, studio_applications, studio_deployments, studio_names
+from tenants.services import (
+    applications,
+    environments,
+    provisioning,
+    studio,
+    studio_applications,
+    studio_deployments,
+    studio_names,
+)
 
 FULL_SECONDS = 60
 
@@ -28,6 +36,10 @@ _OF: Final[Mapping[type[Exception], Callable[[Any], Problem]]] = {
     studio.NamespaceEnding: _said(problems.ENV_ALREADY_EXISTS, "What stood in {} is being removed: try again later."),
     studio_deployments.DeploymentUnknown: _said(problems.NOT_FOUND, "There is no deployment called {}."),
     studio_deployments.DeploymentFixed: _said(problems.NOT_CHANGEABLE),
+    applications.InvalidApplication: _said(problems.VALIDATION_ERROR),
+    applications.NotOffered: _said(problems.NOT_CHANGEABLE),
+    applications.TooManyMembers: _said(problems.TIER_NOT_ENTITLED),
+    applications.ApplicationUnknown: _said(problems.NOT_FOUND, "There is no application called {}."),
     environments.OrganisationSuspended: _said(problems.FORBIDDEN, "The organisation is suspended."),
     environments.BackendNotEntitled: _said(problems.TIER_NOT_ENTITLED),
     environments.DeployQuotaExceeded: lambda refusal: too_many(f"{refusal}.", refusal.retry_after_seconds),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from django.core import serializers
 
-from tenants.models import AuditEvent, Environment, StudioBuild, StudioNamespace
+from tenants.models import Application, ApplicationProcess, AuditEvent, Environment, StudioBuild, StudioNamespace
 from tests.contract.cloud.conftest import slug, work
 from tests.contract.studio.conftest import Studio
 
@@ -62,9 +63,10 @@ def test_an_application_has_a_namespace_and_a_deployment_and_can_be_removed(stud
     both = studio.ok("GET", "/k8s/namespaces/client-ann-dev/deployments")["deployments"]
     assert [each["name"] for each in both] == ["cyoda", "shop"]
     assert slug(studio("PATCH", f"{APP}/deployments/user-app/scale", {"replicas": 2})) == (404, "not-found")
-    refused = studio("PATCH", f"{APP}/deployments/shop/scale", {"replicas": 2})
-    assert slug(refused) == (409, "not-changeable")
-    assert "not built from source" in refused.json()["detail"]
+    for method, path, body in (("PATCH", "scale", {"replicas": 2}), ("POST", "restart", None)):
+        refused = studio(method, f"{APP}/deployments/shop/{path}", body)
+        assert slug(refused) == (409, "not-changeable")
+        assert "not built from source" in refused.json()["detail"]
     assert slug(studio("GET", f"{APP}/deployments/cyoda")) == (404, "not-found")
     studio.ok("DELETE", APP)
     assert slug(studio("DELETE", APP)) == (404, "not-found")
@@ -97,6 +99,32 @@ def test_an_environment_takes_its_applications_along(studio: Studio) -> None:
     work()
     assert studio.namespaces() == []
     assert slug(studio("POST", DEPLOY, application())) == (404, "not-found")
+
+
+@pytest.mark.usefixtures("database")
+def test_an_image_makes_an_application_run(studio: Studio, stranger: Studio, settings: Any) -> None:
+    settings.CONF = replace(settings.CONF, iam=replace(settings.CONF.iam, encryption_keys=("k" * 32,)))
+    studio.deploy()
+    studio.ok("POST", DEPLOY, application())
+    image, deployment = {"image": "registry.example.org/shop:1", "container": "shop"}, f"{APP}/deployments/shop"
+    early = studio("PATCH", f"{deployment}/rollout/update", image)
+    assert slug(early) == (409, "not-changeable")
+    assert "not ready" in early.json()["detail"]
+    work()
+    shown = studio.ok("PATCH", f"{deployment}/rollout/update", image)
+    assert (shown["image"], shown["status"], shown["replicas"]) == (image["image"], "Starting", 1)
+    assert studio.ok("PATCH", f"{deployment}/scale", {"replicas": 3})["replicas"] == 3
+    studio.ok("POST", f"{deployment}/restart")
+    assert studio.ok("GET", f"{deployment}/rollout/status")["ready_replicas"] == 0
+    row = Application.objects.get()
+    ApplicationProcess.objects.create(application=row, replica=0, revision=row.revision, state="running")
+    assert studio.ok("GET", f"{APP}/pods") == {"pods": [{"name": "shop-0", "status": "Running"}]}
+    studio.ok("POST", DEPLOY, application())
+    assert studio.ok("GET", deployment)["image"] == image["image"], "a build that fails leaves what runs"
+    assert slug(studio("PATCH", f"{deployment}/rollout/update", {"image": "no image"})) == (400, "validation-error")
+    assert slug(stranger("PATCH", f"{deployment}/rollout/update", image)) == (404, "not-found")
+    studio.ok("DELETE", APP)
+    assert not Application.objects.exists()
 
 
 @pytest.mark.usefixtures("environment")
