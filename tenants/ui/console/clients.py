@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from cyoda.permissions import Action
 from cyoda.principal import ROLE_ADMIN, ROLE_M2M
 from tenants.services.clients import client_of, clients_of, create_client, delete_client, rotate_secret
-from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.place import Place, in_environment, show, show_form
 from tenants.ui.console.secret import show_secret
 
 OVERLAPS = ((0, lazy("ends at once")), (1, lazy("works for an hour more")), (24, lazy("works for a day more")))
@@ -44,7 +44,9 @@ def client_list(request: HttpRequest, place: Place) -> HttpResponse:
 def new_client(request: HttpRequest, place: Place) -> HttpResponse:
     form = ClientForm(request.POST or None)
     if not form.is_valid():
-        return show(request, place, "console/client_new.html", form=form)
+        return show_form(
+            request, place, form, title=_("New API client"), button=_("Make it"), back=place.url("clients")
+        )
     roles = (ROLE_ADMIN, ROLE_M2M) if form.cleaned_data["is_admin"] else (ROLE_M2M,)
     issued = create_client(place.doer(), place.environment, roles=roles, label=form.cleaned_data["label"])
     return show_secret(
@@ -57,9 +59,12 @@ def new_client(request: HttpRequest, place: Place) -> HttpResponse:
 def new_secret(request: HttpRequest, place: Place, client_id: str) -> HttpResponse:
     """Another secret for a client that the settings do not name."""
     client = client_of(place.environment, client_id)
+    if client.is_configured:
+        return _of_settings(request, place)
     form = SecretForm(request.POST or None)
-    if client.is_configured or not form.is_valid():
-        return show(request, place, "console/client_secret.html", form=form, client=client)
+    if not form.is_valid():
+        title = _("A new secret for %(client)s") % {"client": client.label or client.id}
+        return show_form(request, place, form, title=title, button=_("Make it"), back=place.url("clients"))
     issued = rotate_secret(place.doer(), client, overlap=timedelta(hours=form.cleaned_data["overlap"]))
     return show_secret(
         request, place, issued.client_id, issued.secret,
@@ -72,8 +77,12 @@ def new_secret(request: HttpRequest, place: Place, client_id: str) -> HttpRespon
 def delete(request: HttpRequest, place: Place, client_id: str) -> HttpResponse:
     client = client_of(place.environment, client_id)
     if client.is_configured:
-        messages.error(request, _("The settings of the platform name this client."))
-    else:
-        delete_client(place.doer(), client)
-        messages.success(request, _("%(client)s is deleted.") % {"client": client.label or client.id})
+        return _of_settings(request, place)
+    delete_client(place.doer(), client)
+    messages.success(request, _("%(client)s is deleted.") % {"client": client.label or client.id})
+    return HttpResponseRedirect(place.url("clients"))
+
+
+def _of_settings(request: HttpRequest, place: Place) -> HttpResponse:
+    messages.error(request, _("The settings of the platform name this client and its secret: change them there."))
     return HttpResponseRedirect(place.url("clients"))

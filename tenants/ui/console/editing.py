@@ -19,7 +19,7 @@ from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
 from tenants.ui.console.documents import Difference, data_of, differences
 from tenants.ui.console.models import one_model
-from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.place import Place, in_environment, show, show_form
 
 CODE = {"rows": 20, "spellcheck": "false", "class": "code"}
 
@@ -74,7 +74,8 @@ def edit(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest, place: Place, model: str, version: int) -> HttpResponse:
     """One entity, or several as an array."""
-    found = one_model(place, model, version)
+    one_model(place, model, version)
+    listed = place.url("entities", model=model, version=version)
     form = DocumentForm(request.POST or None, initial={"document": "{\n  \n}"})
     if form.is_valid():
         try:
@@ -86,8 +87,10 @@ def new(request: HttpRequest, place: Place, model: str, version: int) -> HttpRes
             messages.success(request, _("%(number)s made.") % {"number": len(ids)})
             if len(ids) == 1:
                 return HttpResponseRedirect(place.url("entity", entity_id=ids[0]))
-            return HttpResponseRedirect(place.url("entities", model=model, version=version))
-    return show(request, place, "console/entity_new.html", form=form, model=found)
+            return HttpResponseRedirect(listed)
+    title = _("New entity of %(model)s %(version)s") % {"model": model, "version": version}
+    intro = _("A JSON object, or an array of them.")
+    return show_form(request, place, form, title=title, button=_("Make it"), back=listed, intro=intro)
 
 
 def _saved(request: HttpRequest, place: Place, entity_id: UUID, form: DocumentForm) -> bool:

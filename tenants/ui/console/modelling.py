@@ -16,7 +16,7 @@ from tenants.ui.console.api import Refused
 from tenants.ui.console.documents import indented
 from tenants.ui.console.editing import CODE, json_text
 from tenants.ui.console.models import one_model
-from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.place import Place, in_environment, show_form
 
 MODES = (
     ("MERGE", lazy("MERGE: those of the same name are replaced, the others stay")),
@@ -73,7 +73,7 @@ def new_model(request: HttpRequest, place: Place) -> HttpResponse:
             form.add_error("sample", refusal.detail)
         else:
             return HttpResponseRedirect(place.url("model", model=name, version=version))
-    return show(request, place, "console/model_new.html", form=form)
+    return show_form(request, place, form, title=_("New model"), button=_("Discover it"), back=place.url("models"))
 
 
 @in_environment(Action.CONFIGURE)
@@ -104,7 +104,8 @@ def act(request: HttpRequest, place: Place, model: str, version: int) -> HttpRes
 @require_http_methods(["GET", "POST"])
 def import_workflows(request: HttpRequest, place: Place, model: str, version: int) -> HttpResponse:
     """The workflows of a model as one document, to be changed and imported again."""
-    found = one_model(place, model, version)
+    one_model(place, model, version)
+    back = place.url("model_tab", model=model, version=version, tab="workflows")
     form = ImportForm(request.POST or None, initial={"mode": "REPLACE", "workflows": _present(place, model, version)})
     if form.is_valid():
         given = msgspec.Raw(form.cleaned_data["workflows"].encode())
@@ -115,8 +116,9 @@ def import_workflows(request: HttpRequest, place: Place, model: str, version: in
             form.add_error("workflows", refusal.detail)
         else:
             messages.success(request, _("The workflows are imported and in force."))
-            return HttpResponseRedirect(place.url("model_tab", model=model, version=version, tab="workflows"))
-    return show(request, place, "console/workflow_import.html", form=form, model=found)
+            return HttpResponseRedirect(back)
+    title = _("Workflows of %(model)s %(version)s") % {"model": model, "version": version}
+    return show_form(request, place, form, title=title, button=_("Import"), back=back)
 
 
 class _Export(msgspec.Struct):

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -162,6 +163,22 @@ def show(request: HttpRequest, where: House, template: str, status: int = 200, *
     frame = "console/frame.html" if isinstance(where, Place) else "organisation/frame.html"
     base = request.build_absolute_uri("/").rstrip("/")
     return render(request, template, {"place": where, "frame": frame, "base_url": base, **context}, status=status)
+
+
+def show_form(
+    request: HttpRequest,
+    where: House,
+    form: Form,
+    *,
+    title: str,
+    button: str,
+    back: str,
+    intro: str = "",
+    is_dangerous: bool = False,
+) -> HttpResponse:
+    """Render a page that is one form; `back` is where it leads without being sent."""
+    context = {"title": title, "button": button, "back": back, "intro": intro, "is_dangerous": is_dangerous}
+    return show(request, where, "console/form.html", form=form, **context)
 
 
 def _membership(user: AbstractUser, tenant: str) -> Membership:

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cyoda.permissions import Action
-from tenants.models import Environment, Provisioning
+from tenants.models import Provisioning
 from tenants.services.environments import EnvironmentNotCancellable, EnvironmentUnknown, cancel_called, delete_called
 from tenants.services.provisioning import RunNotRetryable, retry_run
 from tenants.tasks import wake
-from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.place import Place, in_environment, show, show_form
 
 
 class DeleteForm(forms.Form):
@@ -76,8 +76,18 @@ def delete(request: HttpRequest, place: Place) -> HttpResponse:
         except EnvironmentUnknown:
             messages.info(request, _("It was removed already."))
         return HttpResponseRedirect(place.url("provisioning"))
-    return show(
-        request, place, "console/delete.html", form=form, can_be=place.environment.state != Environment.State.DELETED
+    return show_form(
+        request,
+        place,
+        form,
+        title=_("Delete %(name)s") % {"name": place.environment.name},
+        button=_("Delete it"),
+        back=place.url("provisioning"),
+        intro=_(
+            "The environment is closed at once. All its entities with their history, its models, workflows, messages "
+            "and clients are removed. Nothing brings them back but a backup."
+        ),
+        is_dangerous=True,
     )
 
 

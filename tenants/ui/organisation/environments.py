@@ -30,7 +30,7 @@ from tenants.services.idempotency import RequestKey
 from tenants.services.provisioning import BackendUnavailable, EnvironmentNameTaken
 from tenants.services.tiers import limiting_tier
 from tenants.tasks import wake
-from tenants.ui.console.place import House, in_organisation, show
+from tenants.ui.console.place import House, in_organisation, show, show_form
 from tenants.ui.console.secret import show_secret
 
 
@@ -70,7 +70,9 @@ def order(request: HttpRequest, house: House) -> HttpResponse:
     form = OrderForm(request.POST or None, initial={"once": uuid4().hex})
     if form.is_valid() and (answer := _ordered(request, house, form)) is not None:
         return answer
-    return show(request, house, "organisation/order.html", form=form)
+    return show_form(
+        request, house, form, title=_("New environment"), button=_("Make it"), back=house.url("environments")
+    )
 
 
 def _ordered(request: HttpRequest, house: House, form: OrderForm) -> HttpResponse | None:
