@@ -13,6 +13,7 @@ from tenants.admin import (
     providers,
     runs,
     tiers,
+    webhooks,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "providers",
     "runs",
     "tiers",
+    "webhooks",
 ]

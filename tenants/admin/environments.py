@@ -16,6 +16,7 @@ from tenants.admin.base import LookedAtInline, OperatorAdmin
 from tenants.admin.forms import OrganisationField
 from tenants.admin.models import model_urls
 from tenants.admin.operation import ConfirmForm, Outcome, Refused, creation, deletion, typed_in_production
+from tenants.admin.webhooks import UsageInline
 from tenants.models import (
     LOCAL,
     Backend,
@@ -181,7 +182,7 @@ class EnvironmentAdmin(OperatorAdmin):
         ("m2m_client_id", "expires_at"),
         ("created_at", "updated_at"),
     )  # fmt: skip
-    inlines = (ClientInline, RunInline, TrustedKeyInline, ProviderInline, DomainInline)
+    inlines = (ClientInline, RunInline, UsageInline, TrustedKeyInline, ProviderInline, DomainInline)
     operations = (ORDER, DELETE)
     change_form_outer_before_template = "back_office/environment_links.html"
 

@@ -41,7 +41,12 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
     ),
     (
         "Entitlements",
-        (("Tiers", "stacks", "tenants_tier"), ("Subscriptions", "receipt_long", "tenants_subscription")),
+        (
+            ("Tiers", "stacks", "tenants_tier"),
+            ("Subscriptions", "receipt_long", "tenants_subscription"),
+            ("Notices", "notifications", "tenants_notice"),
+            ("Webhooks", "webhook", "tenants_webhook"),
+        ),
     ),
 )
 

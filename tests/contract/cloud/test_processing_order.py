@@ -253,13 +253,13 @@ def test_what_nobody_foresaw_has_a_ticket_and_tells_nothing(
     assert b"division" not in answer.content
 
 
-def test_a_look_at_the_state_is_one_query_after_three_for_access(
+def test_a_look_at_the_state_is_one_query_after_two_for_access(
     organise: Organise, django_assert_num_queries: Any
 ) -> None:
     ann = organise()
     ann.up()
-    with django_assert_num_queries(4) as asked:
+    with django_assert_num_queries(3) as asked:
         ann("GET", "/envs/dev")
-    tables = ("tenants_organisation", "tenants_subscription", "INTO tenants_ratebucket")
+    tables = ("tenants_organisation", "INTO tenants_ratebucket")
     for table, query in zip((*tables, "tenants_provisioning"), asked.captured_queries, strict=True):
         assert table in query["sql"]

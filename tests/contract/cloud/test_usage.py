@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import uuid4
 
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
-
 from cyoda.clock import system_clock
 from tenants.usage.sums import Measure, Tally, add_measures, add_sums
 from tests.contract.cloud.conftest import Organise, environment, slug, work
@@ -39,12 +36,3 @@ def test_usage_is_shown_against_limits_with_the_age_of_each_figure(database: str
 
 def test_usage_of_an_unknown_environment_is_not_found(database: str, organise: Organise) -> None:
     assert slug(organise()("GET", "/envs/nope/usage")) == (404, "not-found")
-
-
-def test_a_status_poll_costs_three_statements(database: str, organise: Organise) -> None:
-    """Whose token it is, the bucket, the state with its build."""
-    owner = organise()
-    owner.up()
-    with CaptureQueriesContext(connection) as asked:
-        assert owner("GET", "/envs/dev").status_code == 200
-    assert len(asked) == 3, [query["sql"] for query in asked]

@@ -24,6 +24,8 @@ from tenants.models import (
     Environment,
     Invitation,
     Membership,
+    Notice,
+    NoticeDelivery,
     OidcProvider,
     Organisation,
     Orphan,
@@ -32,6 +34,8 @@ from tenants.models import (
     SigningKey,
     Tier,
     TrustedKey,
+    UsagePeriod,
+    Webhook,
 )
 from tenants.services.audit import PLATFORM
 from tenants.services.clients import create_client
@@ -71,6 +75,15 @@ def another(number: int) -> None:
     Orphan.objects.create(name=f"t_{number}", seen_at=now)
     tier = Tier.objects.create(name=f"tier-{number}", title=f"Tier {number}")
     assign_tier(PLATFORM, organisation, tier)
+    hook = Webhook.objects.create(
+        organisation=organisation, name=f"hook {number}", format="slack", host=f"c{number}.example.org", url=SECRETS[0]
+    )
+    notice = Notice.objects.create(
+        environment=environment, entitlement="DISK_USAGE", threshold=80, used=8, limit=10, period_started_at=now,
+        created_at=now,
+    )  # fmt: skip
+    NoticeDelivery.objects.create(notice=notice, webhook=hook, not_before=now)
+    UsagePeriod.objects.create(environment=environment, span="day", started_at=now)
 
 
 @pytest.fixture
@@ -99,7 +112,7 @@ def text(browser: Browser, url: str) -> str:
 def test_only_what_operators_need_has_a_page() -> None:
     """Pages of libraries would show second factors and tokens of providers."""
     assert {model._meta.app_label for model in MODELS} == {"tenants", "auth"}
-    assert len(MODELS) == 18
+    assert len(MODELS) == 20
 
 
 def test_every_list_and_every_row_has_a_page_without_secrets(rows: Browser) -> None:

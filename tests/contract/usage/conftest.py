@@ -12,9 +12,9 @@ from cyoda.clock import ManualClock
 from tenants.models import Environment, Membership, Organisation, Role, Subscription, Tier
 from tenants.services.audit import PLATFORM
 from tenants.services.tiers import assign_tier, save_tier
-from tests.contract.tenants.conftest import database
+from tests.contract.tenants.conftest import data_plane, database, office, order
 
-__all__ = ["database"]
+__all__ = ["data_plane", "database", "office", "order"]
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from datetime import timedelta
+from io import StringIO
 from uuid import uuid4
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
+from rich.console import Console
 
 from cyoda.clock import ManualClock, system_clock
 from cyoda.errors import StorageUnavailable, TooManyRequests
@@ -20,6 +23,7 @@ from tenants.usage import counter, measure
 from tenants.usage.counter import UsageCounter
 from tenants.usage.figures import BYTES, CALLOUTS, ENTITIES, MEMBERS, REQUESTS, figures_of
 from tenants.usage.sums import Tally, add_sums
+from tenants.usage.terminal import show_usage
 from tests.contract.tenants.conftest import off_loop
 from tests.contract.usage.conftest import limited
 
@@ -162,3 +166,17 @@ def test_an_hour_later_the_hour_begins_anew_and_the_day_goes_on(database: str) -
     add_sums(uuid4(), {acme.schema_name: Tally(requests=2)}, {}, noon + timedelta(hours=1))
     figure = figures_of(acme, noon + timedelta(hours=1))[REQUESTS]
     assert (figure.used, figure.today, figure.window) == (2, 11, "HOURS")
+
+
+def test_usage_at_a_terminal(database: str) -> None:
+    acme = limited("acme", ("API_REQUEST", 10, "DAYS"))
+    add_sums(uuid4(), {acme.schema_name: Tally(requests=9)}, {}, system_clock())
+    said = StringIO()
+    call_command("env", "usage", "dev", stdout=said)
+    assert "API_REQUEST\t9\t10\tDAYS" in said.getvalue()
+    assert "ENTITIES\tnot measured yet\tunlimited\tnow" in said.getvalue()
+    lines: list[str] = []
+    screen = Console(file=StringIO(), force_terminal=True, width=100)
+    show_usage(acme.organisation, "dev", lines.append, screen)
+    assert "━" in screen.file.getvalue()  # type: ignore[attr-defined]
+    assert not lines

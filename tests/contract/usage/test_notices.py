@@ -15,6 +15,8 @@ from uuid import uuid4
 import pytest
 from django.core import mail
 from django.db import connection
+from django.test import Client as Browser
+from django.urls import reverse
 
 from cyoda.clock import Clock, ManualClock
 from tenants.models import AuditEvent, Environment, Notice, NoticeDelivery, UsagePeriod, Webhook
@@ -233,6 +235,25 @@ def test_an_unusable_webhook_is_refused_without_its_url(database: str, format: s
         create_webhook(PLATFORM, None, "x", format, url)
     assert "example" not in str(refusal.value)
     assert not Webhook.objects.exists()
+
+
+def test_operators_make_webhooks_and_see_what_was_not_delivered(database: str, office: Browser, chat: Chat) -> None:
+    values = {"name": "ours", "format": "slack", "url": chat.url, "reason": "asked for"}
+    page = reverse("admin:tenants_webhook_operation_create")
+    refused = office.post(page, {**values, "url": "ftp://x.example.org/s3cret"})
+    assert "must be an https address" in refused.content.decode()
+    assert "s3cret" not in refused.content.decode()
+    assert office.post(page, values).status_code == 302
+    webhook = Webhook.objects.get()
+    used(limited("acme", ("API_REQUEST", 10, "DAYS")), 8)
+    give_notices(clock=at())
+    chat.status = 500
+    deliver_due(clock=at())
+    shown = office.get(reverse("admin:tenants_notice_change", args=[Notice.objects.get().pk])).content.decode()
+    assert "status 500" in shown
+    assert (
+        "s3cret" not in shown + office.get(reverse("admin:tenants_webhook_change", args=[webhook.pk])).content.decode()
+    )
 
 
 def test_an_environment_takes_its_usage_and_notices_with_it(database: str) -> None:
