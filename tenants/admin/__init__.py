@@ -1,6 +1,7 @@
 """The operators' back office: what the platform holds, and what operators do to it through the services of the API."""
 
 from tenants.admin import (
+    applications,
     audit,
     backends,
     clients,
@@ -17,6 +18,7 @@ from tenants.admin import (
 )
 
 __all__ = [
+    "applications",
     "audit",
     "backends",
     "clients",

@@ -14,6 +14,7 @@ _GROUPS: tuple[tuple[str, tuple[tuple[str, str, str], ...]], ...] = (
         (
             ("Organisations", "apartment", "tenants_organisation"),
             ("Environments", "dns", "tenants_environment"),
+            ("Applications", "deployed_code", "tenants_application"),
             ("Provisioning", "conversion_path", "tenants_provisioning"),
             ("Back ends", "cloud", "tenants_backend"),
             ("Orphans", "delete_sweep", "tenants_orphan"),

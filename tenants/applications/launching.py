@@ -34,14 +34,15 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program with its whole environment and its working folder."""
+    """A program with its whole environment and its working folder; `remove` is run once it has ended, if given."""
 
     command: list[str]
     environ: dict[str, str]
     folder: Path
+    remove: tuple[str, ...] = ()
 
 
-def launch_of(application: Application, conf: Conf) -> Launch:
+def launch_of(application: Application, replica: int, conf: Conf) -> Launch:
     """Raises CannotRun, Undecryptable."""
     if application.client is None:
         raise CannotRun("Its client was deleted: roll the application out again.")
@@ -50,7 +51,7 @@ def launch_of(application: Application, conf: Conf) -> Launch:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LANG": os.environ.get("LANG", "C.UTF-8")}
     if application.image:
-        return _of_image(application, own, given, folder, conf)
+        return _of_image(application, replica, own, given, folder, conf)
     if not conf.applications.commands:
         raise CannotRun(COMMANDS_ARE_OFF)
     environ = own | given
@@ -83,18 +84,21 @@ def _platform_variables(application: Application, conf: Conf) -> dict[str, str]:
     }
 
 
-def _of_image(application: Application, own: dict[str, str], given: dict[str, str], folder: Path, conf: Conf) -> Launch:
+def _of_image(
+    application: Application, replica: int, own: dict[str, str], given: dict[str, str], folder: Path, conf: Conf
+) -> Launch:
     """A container in a network of its own, from which the platform is the host. Raises CannotRun."""
     runtime = _runtime()
     if runtime is None:
         raise CannotRun("Images need docker or podman on the machine of the platform's applications; there is neither.")
+    container = f"cyoda-{application.pk}-{replica}"
     inside = given | {name: given[name].replace(_LOOPBACK, _HOST) for name in ("CYODA_API_URL", "CYODA_GRPC_TARGET")}
     names = [argument for name in inside for argument in ("--env", name)]
     command = [
         *(runtime, "run", "--rm", "--init", f"--add-host={_HOST}:host-gateway", *_LIMITS),
-        *("--label", f"{_LABEL}={conf.platform.home}", *names, application.image),
+        *("--name", container, "--label", f"{_LABEL}={conf.platform.home}", *names, application.image),
     ]
-    return Launch(command, inside | own, folder)
+    return Launch(command, inside | own, folder, remove=(runtime, "rm", "--force", container))
 
 
 def _runtime() -> str | None:

@@ -57,6 +57,8 @@ class Replica:
     ends: int = 0
     next_at: float = 0.0
     last_exit: str = ""
+    remove: tuple[str, ...] = ()
+    """What is run once the process has ended."""
 
     def state(self, now: float) -> State:
         if self.process is None:
@@ -112,16 +114,16 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask everything to stop, and kill what has not when the patience is over."""
-        processes = [replica.process for replica in self._replicas.values() if replica.process is not None]
-        for process in processes:
+        running = [(one.process, one.remove) for one in self._replicas.values() if one.process is not None]
+        for process, _ in running:
             signal_group(process, signal.SIGTERM)
         deadline = self._seconds() + PATIENCE_SECONDS
-        for process in processes:
+        for process, remove in running:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(deadline - self._seconds(), 0.0))
             signal_group(process, signal.SIGKILL)
             process.wait()
-            _end_group(process)
+            _clear_away(process, remove)
         ApplicationProcess.objects.all().delete()
 
     def _notice_end(self, replica: Replica, now: float) -> None:
@@ -133,7 +135,7 @@ class Supervisor:
         code = process.poll()
         if code is None:
             return
-        _end_group(process)
+        _clear_away(process, replica.remove)
         was_asked, ran = replica.killed_from is not None, now - replica.began
         replica.process, replica.killed_from, replica.started_at = None, None, None
         replica.last_exit = f"code {code}" if code >= 0 else signal.Signals(-code).name
@@ -166,7 +168,7 @@ class Supervisor:
             return
         replica.revision = application.revision
         try:
-            launch = launch_of(application, self._conf)
+            launch = launch_of(application, number, self._conf)
         except Undecryptable:
             _fail(application, "Its secrets cannot be read with the key that is set now: roll it out again.")
             return
@@ -175,7 +177,7 @@ class Supervisor:
             return
         heard = self._lines.listener(application.pk, number)
         replica.process = spawn_heard(launch.command, env=launch.environ, cwd=launch.folder, heard=heard)
-        replica.began, replica.started_at = now, self._clock()
+        replica.began, replica.started_at, replica.remove = now, self._clock(), launch.remove
 
     def _write(self, standing: Container[UUID]) -> None:
         """Only what has changed."""
@@ -232,7 +234,10 @@ def _fail(application: Application, sentence: str) -> None:
     log.warning("an application cannot run", application=str(application.pk), reason=sentence)
 
 
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    """What a program that has ended leaves running."""
+def _clear_away(process: subprocess.Popen[bytes], remove: tuple[str, ...]) -> None:
+    """End what a program that has ended leaves running."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
+    if remove:
+        with suppress(subprocess.TimeoutExpired):
+            subprocess.run(remove, capture_output=True, check=False, timeout=PATIENCE_SECONDS)

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import QuerySet, Sum
 
 from cyoda.principal import ROLE_M2M
-from tenants.identity.cipher import Cipher
+from tenants.identity.cipher import Cipher, Undecryptable
 from tenants.models import Application, ApplicationProcess, Client, Environment, Tier
 from tenants.services.audit import Doer, record
 from tenants.services.clients import create_client, delete_client
@@ -186,8 +186,11 @@ def status(application: Application) -> Status:
 
 
 def variable_names(application: Application) -> Sequence[str]:
-    """The values are not shown again."""
-    return sorted(variables_of(application))
+    """The values are not shown again; of a key that is gone the names are not known either."""
+    try:
+        return sorted(variables_of(application))
+    except Undecryptable:
+        return ()
 
 
 def variables_of(application: Application) -> dict[str, str]:
@@ -208,6 +211,8 @@ def _check(spec: Spec) -> None:
         raise InvalidApplication("Exactly one of command, image and repository_url is needed.")
     if spec.image and not _IMAGE.fullmatch(spec.image):
         raise InvalidApplication("image must be the name of a container image.")
+    if "@" in spec.repository.partition("://")[2].partition("/")[0]:
+        raise InvalidApplication("repository_url must not have a user or a password in it.")
     if len(spec.env) > MAX_VARIABLES:
         raise InvalidApplication(f"There must not be more than {MAX_VARIABLES} variables.")
     wrong = [name for name in spec.env if not _VARIABLE.fullmatch(name) or name.startswith(RESERVED)]

@@ -153,15 +153,18 @@ def test_an_image_runs_in_a_container_without_secrets_on_the_command_line(
 ) -> None:
     """A stand-in for docker that says how it was called."""
     docker = tmp_path / "docker"
-    docker.write_text('#!/bin/sh\necho "$@" "at $CYODA_API_URL"\nsleep 600\n')
+    docker.write_text(f'#!/bin/sh\necho "$@" at "$CYODA_API_URL" >> {tmp_path}/calls\n[ $1 = rm ] || exec sleep 600\n')
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     row = applications.create(PLATFORM, place, Spec(name="boxed", image="worker:1", env={"TOKEN": "mine"}))
-    until(running, LogLine.objects.exists)
-    line = LogLine.objects.get().text
-    assert "--env TOKEN " in line
-    assert "worker:1 at http://host.docker.internal:" in line
-    assert applications.client_secret_of(row) not in line
+    until(running, lambda: state(row).state == "running")
+    applications.stop(PLATFORM, row)
+    until(running, lambda: state(row).state == "stopped")
+    run, removal = (tmp_path / "calls").read_text().splitlines()
+    assert "--env TOKEN " in run
+    assert "worker:1 at http://host.docker.internal:" in run
+    assert applications.client_secret_of(row) not in run
+    assert removal.startswith(f"rm --force cyoda-{row.pk}-0 ")
 
 
 def test_only_the_newest_lines_are_kept(

@@ -18,6 +18,8 @@ from django.utils import timezone
 
 import cyoda.urls  # noqa: F401 - the pages are registered with it
 from tenants.models import (
+    Application,
+    ApplicationProcess,
     Backend,
     Client,
     Domain,
@@ -56,6 +58,10 @@ def another(number: int) -> None:
     )
     Membership.objects.create(user=user, organisation=organisation)
     create_client(PLATFORM, environment, roles=["ROLE_M2M"], label=f"label {number}")
+    worker = Application.objects.create(
+        environment=environment, name=f"worker-{number}", image="worker:1", client_secret=SECRETS[0]
+    )
+    ApplicationProcess.objects.create(application=worker, replica=0, revision=1, state="running")
     Domain.objects.create(domain=f"h{number}.example.org", tenant=environment, is_primary=True)
     Provisioning.objects.create(environment=environment, kind="create", not_before=now)
     Outbox.objects.create(topic="provisioning", payload=str(number))
@@ -112,7 +118,7 @@ def text(browser: Browser, url: str) -> str:
 def test_only_what_operators_need_has_a_page() -> None:
     """Pages of libraries would show second factors and tokens of providers."""
     assert {model._meta.app_label for model in MODELS} == {"tenants", "auth"}
-    assert len(MODELS) == 20
+    assert len(MODELS) == 21
 
 
 def test_every_list_and_every_row_has_a_page_without_secrets(rows: Browser) -> None:
