@@ -31,6 +31,10 @@ class Lines:
 
         return heard
 
+    @property
+    def are_waiting(self) -> bool:
+        return bool(self._waiting)
+
     def store(self, applications: Container[UUID]) -> None:
         """Write what waits, and remove what is too old. Of other applications than these nothing is kept."""
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]

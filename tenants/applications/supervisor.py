@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,6 +40,8 @@ _LOCK = 0x61707073
 
 State = ApplicationProcess.State
 Key = tuple[UUID, int]
+Seen = dict[str, object]
+"""Fields of an ApplicationProcess."""
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +79,7 @@ class Supervisor:
         self._clock = clock
         self._lines = Lines(clock)
         self._replicas: dict[Key, Replica] = {}
-        self._written: dict[Key, tuple[object, ...]] = {}
+        self._written: dict[Key, Seen] = {}
 
     @staticmethod
     def take_lock() -> bool:
@@ -107,10 +109,14 @@ class Supervisor:
             self._replace_one(application, now)
             for number in range(application.replicas):
                 self._keep_running(application, number, now)
+        seen = {key: self._seen(replica) for key, replica in self._replicas.items()}
+        if seen == self._written and not self._lines.are_waiting:
+            return
         with transaction.atomic():
             standing = set(Application.objects.select_for_update(no_key=True).values_list("pk", flat=True))
-            self._write(standing)
+            self._write({key: fields for key, fields in seen.items() if key[0] in standing})
             self._lines.store(standing)
+        self._written = seen
 
     def stop(self) -> None:
         """Ask everything to stop, and kill what has not when the patience is over."""
@@ -179,24 +185,23 @@ class Supervisor:
         replica.process = spawn_heard(launch.command, env=launch.environ, cwd=launch.folder, heard=heard)
         replica.began, replica.started_at, replica.remove = now, self._clock(), launch.remove
 
-    def _write(self, standing: Container[UUID]) -> None:
+    def _seen(self, replica: Replica) -> Seen:
+        return {
+            "revision": replica.revision,
+            "pid": None if replica.process is None else replica.process.pid,
+            "state": replica.state(self._seconds()),
+            "restarts": replica.ends,
+            "last_exit": replica.last_exit,
+            "started_at": replica.started_at,
+        }
+
+    def _write(self, seen: Mapping[Key, Seen]) -> None:
         """Only what has changed."""
-        for key in self._written.keys() - self._replicas.keys():
-            ApplicationProcess.objects.filter(application=key[0], replica=key[1]).delete()
-            del self._written[key]
-        now = self._seconds()
-        for key, replica in self._replicas.items():
-            seen = {
-                "revision": replica.revision,
-                "pid": None if replica.process is None else replica.process.pid,
-                "state": replica.state(now),
-                "restarts": replica.ends,
-                "last_exit": replica.last_exit,
-                "started_at": replica.started_at,
-            }
-            if self._written.get(key) != tuple(seen.values()) and key[0] in standing:
-                ApplicationProcess.objects.update_or_create(application_id=key[0], replica=key[1], defaults=seen)
-                self._written[key] = tuple(seen.values())
+        for application, number in self._written.keys() - seen.keys():
+            ApplicationProcess.objects.filter(application=application, replica=number).delete()
+        for key, fields in seen.items():
+            if self._written.get(key) != fields:
+                ApplicationProcess.objects.update_or_create(application_id=key[0], replica=key[1], defaults=fields)
 
 
 def left_over(applications: set[str]) -> Iterator[int]:
