@@ -83,10 +83,10 @@ def test_a_member_is_rolled_out_computes_and_ends_with_its_supervisor(
         until(lambda: ok(api.get(f"/v2/envs/{place}/members")), lambda seen: len(seen) == 1)
         assert greeting(api) == "Hello, Ada!"
         (pid,) = children(supervisor.pid)
+        supervise()  # it waits for the first to go
         supervisor.kill()
         supervisor.wait()
         until(lambda: Path(f"/proc/{pid}").exists(), lambda exists: not exists)
-        supervise()
         until(lambda: ok(api.get(f"/v2/envs/{place}/members")), lambda seen: len(seen) == 1)
         assert greeting(api) == "Hello, Ada!"
         ok(api.post(f"/v2/envs/{place}/apps/greeter:stop"))
