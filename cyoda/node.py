@@ -10,9 +10,9 @@ import socket
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 import uvloop
@@ -36,6 +36,9 @@ from tenants.services.off_loop import OrmThread
 from tenants.services.quotas import StoredQuotas
 from tenants.services.tiers import is_tier
 from tenants.usage.counter import UsageCounter
+
+if TYPE_CHECKING:
+    from tenants.cloud.streams import EventStreams
 
 OLDEST_POSTGRES = 170000
 _COLLECT_EVERY = 10_000
@@ -66,7 +69,8 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
     quotas = UsageCounter(StoredQuotas() if conf.quotas.enabled else None)
-    node = build_node(conf, stores.storage(tenants), fallback=LazyDjango(), identity=identity, quotas=quotas)
+    django = LazyDjango()
+    node = build_node(conf, stores.storage(tenants), fallback=django, identity=identity, quotas=quotas)
     own_loop = OnLoop(asyncio.get_running_loop())
     operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)
 
@@ -83,7 +87,7 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
             bearers = NodeBearers(identity.authenticator, own_loop, identity.issuer)
             pages = NodePagesApi(node.api, own_loop)
             with asked_by_operators(operators), judged_by(bearers), asked_by_pages(pages):
-                await serve(node, announce)
+                await serve(node, announce, leave=django.stop)
     finally:
         await orm.close()
 
@@ -92,7 +96,7 @@ class LazyDjango:
     """Django's pages as an ASGI application, loaded when the first page is asked for."""
 
     def __init__(self) -> None:
-        self._loading: asyncio.Task[Any] | None = None
+        self._loading: asyncio.Task[EventStreams] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._loading is None:
@@ -100,13 +104,20 @@ class LazyDjango:
         handler = await asyncio.shield(self._loading)
         await handler(scope, receive, send)
 
+    def stop(self) -> None:
+        """End the streams that stay open; requests under way go on."""
+        if self._loading is not None and self._loading.done() and self._loading.exception() is None:
+            self._loading.result().stop()
 
-def _django() -> Callable[..., Any]:
+
+def _django() -> EventStreams:
     from django.core.handlers.asgi import ASGIHandler
+
+    from tenants.cloud.streams import EventStreams
 
     # WhiteNoise hands files over as iterators that block; Django reads each in a thread, whole, which they are fit for.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
-    return ASGIHandler()
+    return EventStreams(ASGIHandler())
 
 
 @contextmanager

@@ -251,8 +251,8 @@ async def _listen(stack: AsyncExitStack, listener: HttpListener) -> Listening:
     return listening
 
 
-async def serve(node: Node, announce: Callable[[Addresses], None]) -> None:
-    """Run a node until SIGTERM or SIGINT, then finish what is in flight and stop."""
+async def serve(node: Node, announce: Callable[[Addresses], None], *, leave: Callable[[], None]) -> None:
+    """Run a node until SIGTERM or SIGINT, then finish what is in flight and stop; `leave` ends what has no end."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -261,3 +261,4 @@ async def serve(node: Node, announce: Callable[[Addresses], None]) -> None:
         announce(addresses)
         await stopping.wait()
         log.info("stopping")
+        leave()

@@ -58,13 +58,18 @@ def list_builds(call: Call) -> Answer:
 
 
 def look_at(call: Call) -> Answer:
+    return Answer(200, _build(build_called(call)))
+
+
+def build_called(call: Call) -> Provisioning:
+    """The one of the path, if it is the caller's. Raises Problem."""
     try:
         row = builds_of(call.caller.organisation).filter(pk=UUID(call.path["build_id"])).first()
     except ValueError:
         row = None
     if row is None:
         raise Problem(problems.NOT_FOUND, "There is no such build.")
-    return Answer(200, _build(row))
+    return row
 
 
 def no_applications(caller: Caller) -> NoReturn:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
 import structlog
@@ -24,6 +24,7 @@ from tenants.services.idempotency import RequestKey
 
 MAX_BODY_BYTES = 256 * 1024
 SHORTEST_KEY, LONGEST_KEY = 16, 200
+JSON, EVENT_STREAM = "application/json", "text/event-stream"
 
 log = structlog.get_logger(__name__)
 
@@ -32,7 +33,7 @@ log = structlog.get_logger(__name__)
 class Call:
     """A request that has passed: who asks, the values of its path and query, its decoded body.
 
-    `request` is set on endpoints that are asked with an idempotency key.
+    `request` is set on endpoints that are asked with an idempotency key; `last_event` is the Last-Event-ID, if any.
     """
 
     caller: Caller
@@ -40,6 +41,7 @@ class Call:
     query: Mapping[str, str]
     body: Any = None
     request: RequestKey | None = None
+    last_event: str = ""
 
     @property
     def doer(self) -> Doer:
@@ -48,10 +50,32 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status, and what is shown of it as JSON; None for no body."""
+    """A status, and what is shown of it as JSON; None for no body.
+
+    With `following` the body is the beginning of a stream of events, as bytes.
+    """
 
     status: int
     body: Any = None
+    following: Following | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Following:
+    """What comes after the beginning of a stream: events of a run after the `last` id, unless they are all there."""
+
+    run_id: UUID
+    last: int
+    organisation_id: UUID
+    is_over: bool
+
+
+class Beginning(HttpResponse):
+    """The first part of a stream of events; whoever can keep the connection goes on where it ends."""
+
+    def __init__(self, content: bytes, following: Following) -> None:
+        super().__init__(content, content_type=EVENT_STREAM, headers={"X-Accel-Buffering": "no"})
+        self.following = following
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,7 @@ class Endpoint:
 
     `gate` refuses before scope and body are looked at; `is_limited` holds the caller to the rate limit. `answers` has
     the type of the body by status, None for none; `refusals` the problem types besides those that any endpoint has.
+    `note` is for its readers.
     """
 
     answer: Callable[[Call], Answer]
@@ -81,6 +106,8 @@ class Endpoint:
     gate: Callable[[Caller], None] | None = None
     query: tuple[Parameter, ...] = ()
     refusals: tuple[Type, ...] = field(default=())
+    media: str = JSON
+    note: str = ""
 
 
 Methods = Mapping[str, Endpoint]
@@ -107,8 +134,10 @@ def answered(request: HttpRequest, act: Callable[[], Answer]) -> HttpResponse:
 
 
 def shown(answer: Answer) -> HttpResponse:
+    if answer.following is not None:
+        return Beginning(answer.body, answer.following)
     content = b"" if answer.body is None else msgspec.json.encode(answer.body)
-    return HttpResponse(content, status=answer.status, content_type="application/json")
+    return HttpResponse(content, status=answer.status, content_type=JSON)
 
 
 def rendered(problem: Problem, instance: str) -> HttpResponse:
@@ -149,7 +178,9 @@ def _call(endpoint: Endpoint, request: HttpRequest, caller: Caller, path: Mappin
     key = None
     if endpoint.has_key:
         key = RequestKey(caller.principal.user_id, _key(request), _digest(raw))
-    return Call(caller=caller, path=path, query=dict(request.GET.items()), body=body, request=key)
+    last = request.headers.get("Last-Event-ID", "")
+    query = dict(request.GET.items())
+    return Call(caller=caller, path=path, query=query, body=body, request=key, last_event=last)
 
 
 def _read(request: HttpRequest) -> bytes:

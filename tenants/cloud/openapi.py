@@ -66,7 +66,7 @@ def _shapes(endpoints: list[Endpoint]) -> Iterator[Any]:
 def _operation(path: str, endpoint: Endpoint, schemas: Mapping[int, Json]) -> Json:
     operation: Json = {
         "summary": endpoint.summary,
-        "description": f"Needs the scope `{endpoint.scope}`.",
+        "description": " ".join(filter(None, (f"Needs the scope `{endpoint.scope}`.", endpoint.note))),
         "parameters": [*_path_parameters(path), *_other_parameters(endpoint, schemas)],
         "responses": _answers(endpoint, schemas) | _refusals(endpoint, schemas),
     }
@@ -97,7 +97,7 @@ def _answers(endpoint: Endpoint, schemas: Mapping[int, Json]) -> Json:
     for status, shape in endpoint.answers.items():
         answers[str(status)] = {"description": "Accepted." if status == 202 else "Done."}
         if shape is not None:
-            answers[str(status)]["content"] = {_JSON: {"schema": schemas[id(shape)]}}
+            answers[str(status)]["content"] = {endpoint.media: {"schema": schemas[id(shape)]}}
     return answers
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("tenants", "0010_usage"),
+        ("tenants", "0011_provisioning_events"),
     ]
 
     operations = [

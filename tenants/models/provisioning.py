@@ -99,3 +99,24 @@ class ProvisioningStep(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class ProvisioningEvent(models.Model):
+    """A change of a run's state or, with a `step`, of that step's; of one run, later ones have higher ids."""
+
+    run = models.ForeignKey(Provisioning, on_delete=models.CASCADE, related_name="events")
+    step: models.ForeignKey[ProvisioningStep | None] = models.ForeignKey(
+        ProvisioningStep, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    state = models.CharField(max_length=16)
+    attempt = models.PositiveIntegerField(default=0)
+    at = models.DateTimeField()
+
+    objects = models.Manager()
+
+    class Meta:
+        ordering = ("pk",)
+        indexes = [models.Index(fields=("run", "id"), name="events_of_a_run")]
+
+    def __str__(self) -> str:
+        return f"{self.run} {self.state}"

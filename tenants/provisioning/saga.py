@@ -22,6 +22,7 @@ from tenants.models import Environment, Provisioning, ProvisioningStep
 from tenants.provisioning.base import Driver, Failure, Json, Step, StepRefused, Work
 from tenants.provisioning.drivers import driver_named
 from tenants.services.audit import PLATFORM, record
+from tenants.services.progress import note
 
 FIRST_PAUSE = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(minutes=1)
@@ -97,6 +98,7 @@ class Saga:
         with _under_claim(run):
             if run.state == RunState.QUEUED:
                 run.state = RunState.RUNNING
+                note(run, at=self._clock())
             position = _position_of_next(run, rows)
             if position is None:
                 self._finish(run)
@@ -114,6 +116,7 @@ class Saga:
         run.lease_until = now + turn.step.lease
         run.save(update_fields=["state", "lease_until"])
         self._log(row, f"{row.state}, attempt {row.attempts}")
+        note(run, row, at=now)
 
     def _perform(self, turn: _Turn) -> Progress:
         run, row = turn.run, turn.row
@@ -137,6 +140,7 @@ class Saga:
             row.error = row.error if row.state == StepState.UNDONE else ""
             row.save(update_fields=["state", "finished_at", "output", "error"])
             self._log(row, row.state)
+            note(turn.run, row, at=row.finished_at)
             _let_go(turn.run)
         return Progress.MORE
 
@@ -149,8 +153,10 @@ class Saga:
                 row.state = StepState.FAILED
             row.save(update_fields=["state", "finished_at", "error"])
             self._log(row, f"failed: {error}")
+            note(run, row, at=row.finished_at)
             if for_good is not None:
                 run.state, run.failure, run.error = RunState.UNDOING, for_good, f"{row.name}: {error}"
+                note(run, at=row.finished_at)
                 ProvisioningStep.objects.filter(run=run).update(attempts=0)
             else:
                 run.not_before = self._clock() + pause_after(row.attempts)
@@ -170,6 +176,7 @@ class Saga:
         environment.save(update_fields=["state", "updated_at"])
         run.finished_at = self._clock()
         run.save(update_fields=["finished_at"])
+        note(run, at=run.finished_at)
         _let_go(run)
         outcome = {"state": environment.state, "run": str(run.pk)} | ({"error": run.error} if run.error else {})
         target = ("environment", str(environment.pk))

@@ -19,6 +19,7 @@ from tenants.provisioning.base import Json, checked_parameters
 from tenants.provisioning.drivers import driver_named
 from tenants.services.audit import Doer, record
 from tenants.services.outbox import PROVISIONING
+from tenants.services.progress import note
 
 BOOTSTRAP_ROLES = (ROLE_ADMIN, ROLE_M2M)
 BOOTSTRAP_USER = "admin"
@@ -188,6 +189,7 @@ def cancel_run(doer: Doer, run: Provisioning, *, wake: Wake = lambda: None, cloc
     run.not_before = max(clock(), run.lease_until or clock())
     run.save(update_fields=["state", "failure", "error", "claim", "not_before"])
     ProvisioningStep.objects.filter(run=run).update(attempts=0)
+    note(run, at=clock())
     _send(run, wake)
     _record(doer, "run cancelled", run.environment, before={"state": before}, after={"state": run.state})
 
@@ -259,6 +261,7 @@ def _begun_again(failed: Provisioning, wake: Wake, clock: Clock) -> Provisioning
 def _start(run: Provisioning, state: ProvisioningStep.State, wake: Wake, clock: Clock) -> None:
     run.not_before = run.sent_at = clock()
     run.save()
+    note(run, at=run.sent_at)
     if run.kind == Provisioning.Kind.CREATE:
         run.environment.build = run
         run.environment.save(update_fields=["build"])

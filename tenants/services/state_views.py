@@ -59,7 +59,12 @@ def environment_state(environment: Environment) -> str:
 
 def build_state(run: Provisioning) -> str:
     """Of the cloud API v2."""
-    return _OF_BUILD[run.state]
+    return build_state_of(run.state)
+
+
+def build_state_of(run_state: str) -> str:
+    """The same of a state that a run has or had."""
+    return _OF_BUILD[run_state]
 
 
 def run_states_of(build_state: str) -> list[str]:

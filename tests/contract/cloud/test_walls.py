@@ -35,6 +35,7 @@ CROSSINGS: dict[str, list[tuple[str, Any]]] = {
     "GET /builds": [("", None), ("?cursor={cursor}", None), ("?state=Queued&action=env&limit=1", None)],
     "POST /builds": [("", {"action": "deploy", "repository_url": "r", "branch_name": "b"})],
     "GET /builds/{build_id}": [("", None)],
+    "GET /builds/{build_id}/events": [("", None)],
     "DELETE /builds/{build_id}": [("", None)],
     "POST /builds/{build_id}:cancel": [("", None)],
 }

@@ -50,6 +50,7 @@ OWNED = {
     "OidcProvider": "environment",
     "Organisation": "",
     "Provisioning": "environment",
+    "ProvisioningEvent": "run.environment",
     "ProvisioningStep": "run.environment",
     "StudioBuild": "namespace.environment",
     "StudioNamespace": "environment",
