@@ -136,11 +136,12 @@ class Saga:
         row = turn.row
         with _under_claim(turn.run):
             row.state = StepState.UNDONE if turn.run.state == RunState.UNDOING else StepState.DONE
-            row.finished_at, row.output = self._clock(), dict(output or {})
+            now = self._clock()
+            row.finished_at, row.output = now, dict(output or {})
             row.error = row.error if row.state == StepState.UNDONE else ""
             row.save(update_fields=["state", "finished_at", "output", "error"])
             self._log(row, row.state)
-            note(turn.run, row, at=row.finished_at)
+            note(turn.run, row, at=now)
             _let_go(turn.run)
         return Progress.MORE
 
@@ -148,15 +149,16 @@ class Saga:
         """Repeat the action after a pause; or turn the run back, for good and for this reason."""
         run, row = turn.run, turn.row
         with _under_claim(run):
-            row.error, row.finished_at = error, self._clock()
+            now = self._clock()
+            row.error, row.finished_at = error, now
             if run.state != RunState.UNDOING:
                 row.state = StepState.FAILED
             row.save(update_fields=["state", "finished_at", "error"])
             self._log(row, f"failed: {error}")
-            note(run, row, at=row.finished_at)
+            note(run, row, at=now)
             if for_good is not None:
                 run.state, run.failure, run.error = RunState.UNDOING, for_good, f"{row.name}: {error}"
-                note(run, at=row.finished_at)
+                note(run, at=now)
                 ProvisioningStep.objects.filter(run=run).update(attempts=0)
             else:
                 run.not_before = self._clock() + pause_after(row.attempts)
@@ -174,9 +176,10 @@ class Saga:
         else:
             run.state, environment.state, action = RunState.FAILED, Environment.State.FAILED, "provisioning failed"
         environment.save(update_fields=["state", "updated_at"])
-        run.finished_at = self._clock()
+        now = self._clock()
+        run.finished_at = now
         run.save(update_fields=["finished_at"])
-        note(run, at=run.finished_at)
+        note(run, at=now)
         _let_go(run)
         outcome = {"state": environment.state, "run": str(run.pk)} | ({"error": run.error} if run.error else {})
         target = ("environment", str(environment.pk))
