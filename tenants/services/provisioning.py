@@ -259,9 +259,10 @@ def _begun_again(failed: Provisioning, wake: Wake, clock: Clock) -> Provisioning
 
 
 def _start(run: Provisioning, state: ProvisioningStep.State, wake: Wake, clock: Clock) -> None:
-    run.not_before = run.sent_at = clock()
+    now = clock()
+    run.not_before = run.sent_at = now
     run.save()
-    note(run, at=run.sent_at)
+    note(run, at=now)
     if run.kind == Provisioning.Kind.CREATE:
         run.environment.build = run
         run.environment.save(update_fields=["build"])
