@@ -31,6 +31,7 @@ async def bound(api: httpx.AsyncClient, kind: str, query: str) -> object:
         ("time", "2026-11-23T16:32:08Z", "2026-11-23T16:32:08Z"),
         ("time", "2026-11-23T16:32:08.1234567899Z", "2026-11-23T16:32:08.123456Z"),
         ("time", "2026-11-23T16:32:08%2B02:30", "2026-11-23T14:02:08Z"),
+        ("time", "2026-11-23T16:32:08+02:30", "2026-11-23T14:02:08Z"),  # as older templates paste it
         ("time", "2026-11-23", "2026-11-23T00:00:00Z"),
         ("time", "", None),
         ("required", "", ""),
@@ -51,7 +52,6 @@ async def test_a_text_that_binds(api: httpx.AsyncClient, kind: str, text: str, v
         ("time", "2026-11-23T16:32Z"),
         ("time", "2026-11-23 16:32:08Z"),
         ("time", "2026-11-23t16:32:08Z"),
-        ("time", "2026-11-23T16:32:08+02:00"),
         ("time", "2026-02-30"),
         ("time", "2026-11-23T24:00:00Z"),
         ("time", "0001-01-01T00:00:00%2B01:00"),
