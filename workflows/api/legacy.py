@@ -69,7 +69,7 @@ class OldMessage(Shape, frozen=True, kw_only=True):
     errors=[EntityNotFound, StorageUnavailable],
     deprecated=True,
 )
-async def get_message(request: ApiRequest, platform: Platform) -> Response:
+async def get_message_of_older_clients(request: ApiRequest, platform: Platform) -> Response:
     message = await messages.get_message(request.principal, request.path_uuid("messageId"), platform=platform)
     content = dumps(message.payload.decode())
     return json_bytes(

@@ -99,7 +99,7 @@ _LEGACY_PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("GET", "/search/snapshot/{jobId}/status", READ, search_jobs.snapshot_status),
     ("GET", "/search/snapshot/{jobId}", READ, search_jobs.snapshot_results),
     ("PUT", "/search/snapshot/{jobId}/cancel", READ, search_jobs.cancel_snapshot),
-    ("GET", "/message/get/{messageId}", READ, legacy.get_message),
+    ("GET", "/message/get/{messageId}", READ, legacy.get_message_of_older_clients),
     ("GET", "/platform-api/statemachine/workflows", READ, state_machines.list_state_machines),
     (
         "PUT",
