@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from cyoda.conf import Conf
 from cyoda.demo import api_url, grpc_target
+from cyoda.embedded.home import write_private
 from tenants.models import Application
 from tenants.services.applications import COMMANDS_ARE_OFF, client_secret_of, variables_of
 
@@ -19,6 +23,7 @@ _RUNTIMES = ("docker", "podman")
 _LABEL = "cyoda.home"
 _HOST = "host.docker.internal"
 _LOOPBACK = "127.0.0.1"
+_ENGINE_SECONDS = 30
 _LIMITS = (
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
@@ -27,6 +32,8 @@ _LIMITS = (
     "--cpus=1",
 )
 
+log = structlog.get_logger(__name__)
+
 
 class CannotRun(Exception):
     """The revision cannot be run on this machine; the text is a sentence."""
@@ -34,12 +41,16 @@ class CannotRun(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A program with its whole environment and its working folder; `remove` is run once it has ended, if given."""
+    """A program with its whole environment and its working folder.
+
+    Once it has ended, `remove` is run, if given, and the file of its `secrets` deleted.
+    """
 
     command: list[str]
     environ: dict[str, str]
     folder: Path
     remove: tuple[str, ...] = ()
+    secrets: Path | None = None
 
 
 def launch_of(application: Application, replica: int, conf: Conf) -> Launch:
@@ -67,9 +78,13 @@ def remove_containers(home: Path) -> None:
     if runtime is None:
         return
     listed = [runtime, "ps", "--all", "--quiet", "--filter", f"label={_LABEL}={home}"]
-    found = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.split()
-    if found:
-        subprocess.run([runtime, "rm", "--force", *found], capture_output=True, check=False)
+    try:
+        asked = subprocess.run(listed, capture_output=True, text=True, check=False, timeout=_ENGINE_SECONDS)
+        if found := asked.stdout.split():
+            remove = [runtime, "rm", "--force", *found]
+            subprocess.run(remove, capture_output=True, check=False, timeout=_ENGINE_SECONDS)
+    except subprocess.TimeoutExpired:
+        log.warning("containers that are left are not removed: the container engine does not answer")
 
 
 def _platform_variables(application: Application, conf: Conf) -> dict[str, str]:
@@ -93,12 +108,26 @@ def _of_image(
         raise CannotRun("Images need docker or podman on the machine of the platform's applications; there is neither.")
     container = f"cyoda-{application.pk}-{replica}"
     inside = given | {name: given[name].replace(_LOOPBACK, _HOST) for name in ("CYODA_API_URL", "CYODA_GRPC_TARGET")}
-    names = [argument for name in inside for argument in ("--env", name)]
+    secrets = folder / f"variables-{replica}"
+    write_private(secrets, _listed(inside))
     command = [
         *(runtime, "run", "--rm", "--init", f"--add-host={_HOST}:host-gateway", *_LIMITS),
-        *("--name", container, "--label", f"{_LABEL}={conf.platform.home}", *names, application.image),
+        *("--name", container, "--label", f"{_LABEL}={conf.platform.home}"),
+        *("--env-file", str(secrets), application.image),
     ]
-    return Launch(command, inside | own, folder, remove=(runtime, "rm", "--force", container))
+    removal = (runtime, "rm", "--force", container)
+    return Launch(command, own | {MARK: given[MARK]}, folder, remove=removal, secrets=secrets)
+
+
+def _listed(variables: Mapping[str, str]) -> str:
+    """As the engine reads them from a file: none of them reaches the engine's own client, which they could steer.
+
+    Raises CannotRun.
+    """
+    for name, value in variables.items():
+        if "\n" in value or "\r" in value:
+            raise CannotRun(f"A container cannot be given the variable {name}: its value has more than one line.")
+    return "".join(f"{name}={value}\n" for name, value in variables.items())
 
 
 def _runtime() -> str | None:

@@ -23,7 +23,7 @@ from django.db import connection, transaction
 from cyoda.clock import Clock, system_clock
 from cyoda.conf import Conf
 from cyoda.embedded.processes import signal_group, spawn_heard
-from tenants.applications.launching import MARK, CannotRun, launch_of, remove_containers
+from tenants.applications.launching import MARK, CannotRun, Launch, launch_of, remove_containers
 from tenants.applications.lines import Lines
 from tenants.identity.cipher import Undecryptable
 from tenants.models import Application, ApplicationProcess, Environment, Organisation
@@ -59,8 +59,8 @@ class Replica:
     ends: int = 0
     next_at: float = 0.0
     last_exit: str = ""
-    remove: tuple[str, ...] = ()
-    """What is run once the process has ended."""
+    launch: Launch | None = None
+    """How the process was started."""
 
     def state(self, now: float) -> State:
         if self.process is None:
@@ -120,16 +120,16 @@ class Supervisor:
 
     def stop(self) -> None:
         """Ask everything to stop, and kill what has not when the patience is over."""
-        running = [(one.process, one.remove) for one in self._replicas.values() if one.process is not None]
+        running = [(one.process, one.launch) for one in self._replicas.values() if one.process is not None]
         for process, _ in running:
             signal_group(process, signal.SIGTERM)
         deadline = self._seconds() + PATIENCE_SECONDS
-        for process, remove in running:
+        for process, launch in running:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(deadline - self._seconds(), 0.0))
             signal_group(process, signal.SIGKILL)
             process.wait()
-            _clear_away(process, remove)
+            _clear_away(process, launch)
         ApplicationProcess.objects.all().delete()
 
     def _notice_end(self, replica: Replica, now: float) -> None:
@@ -141,7 +141,7 @@ class Supervisor:
         code = process.poll()
         if code is None:
             return
-        _clear_away(process, replica.remove)
+        _clear_away(process, replica.launch)
         was_asked, ran = replica.killed_from is not None, now - replica.began
         replica.process, replica.killed_from, replica.started_at = None, None, None
         replica.last_exit = f"code {code}" if code >= 0 else signal.Signals(-code).name
@@ -183,7 +183,7 @@ class Supervisor:
             return
         heard = self._lines.listener(application.pk, number)
         replica.process = spawn_heard(launch.command, env=launch.environ, cwd=launch.folder, heard=heard)
-        replica.began, replica.started_at, replica.remove = now, self._clock(), launch.remove
+        replica.began, replica.started_at, replica.launch = now, self._clock(), launch
 
     def _seen(self, replica: Replica) -> Seen:
         return {
@@ -239,10 +239,14 @@ def _fail(application: Application, sentence: str) -> None:
     log.warning("an application cannot run", application=str(application.pk), reason=sentence)
 
 
-def _clear_away(process: subprocess.Popen[bytes], remove: tuple[str, ...]) -> None:
-    """End what a program that has ended leaves running."""
+def _clear_away(process: subprocess.Popen[bytes], launch: Launch | None) -> None:
+    """End what a program that has ended leaves running, and delete what it was given."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-    if remove:
+    if launch is None:
+        return
+    if launch.remove:
         with suppress(subprocess.TimeoutExpired):
-            subprocess.run(remove, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+            subprocess.run(launch.remove, capture_output=True, check=False, timeout=PATIENCE_SECONDS)
+    if launch.secrets is not None:
+        launch.secrets.unlink(missing_ok=True)

@@ -148,23 +148,51 @@ def test_what_cannot_run_says_why(
     assert "no-such-program" in state(command).message
 
 
-def test_an_image_runs_in_a_container_without_secrets_on_the_command_line(
+def test_an_image_runs_in_a_container_that_is_given_its_variables_by_a_file(
     running: Supervisor, place: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A stand-in for docker that says how it was called."""
+    """A stand-in for docker that says how it was called; the variables of others could steer the real one."""
     docker = tmp_path / "docker"
-    docker.write_text(f'#!/bin/sh\necho "$@" at "$CYODA_API_URL" >> {tmp_path}/calls\n[ $1 = rm ] || exec sleep 600\n')
+    docker.write_text(
+        f"""#!/bin/sh
+        echo "$@ at $DOCKER_HOST" >> {tmp_path}/calls
+        [ $1 = rm ] && exit
+        while [ $1 != --env-file ]; do shift; done
+        stat -c %a $2 > {tmp_path}/mode; cp $2 {tmp_path}/variables; env > {tmp_path}/environment
+        exec sleep 600
+        """
+    )
     docker.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    row = applications.create(PLATFORM, place, Spec(name="boxed", image="worker:1", env={"TOKEN": "mine"}))
-    until(running, lambda: state(row).state == "running")
+    env = {"TOKEN": "mine", "DOCKER_HOST": "tcp://elsewhere:1", "LD_PRELOAD": "/x.so"}
+    row = applications.create(PLATFORM, place, Spec(name="boxed", image="worker:1", env=env))
+    until(running, lambda: state(row).state == "running" and (tmp_path / "environment").exists())
+    given = dict(line.split("=", 1) for line in (tmp_path / "variables").read_text().splitlines())
+    assert given.items() >= env.items()
+    assert given["CYODA_API_URL"].startswith("http://host.docker.internal:")
+    assert (tmp_path / "mode").read_text() == "600\n"
+    own = (tmp_path / "environment").read_text()
+    secret = applications.client_secret_of(row)
+    assert all(text not in own for text in (*env, *env.values(), secret))
+    assert given["CYODA_CLIENT_SECRET"] == secret
     applications.stop(PLATFORM, row)
     until(running, lambda: state(row).state == "stopped")
     run, removal = (tmp_path / "calls").read_text().splitlines()
-    assert "--env TOKEN " in run
-    assert "worker:1 at http://host.docker.internal:" in run
-    assert applications.client_secret_of(row) not in run
+    assert run.endswith("worker:1 at ")
+    assert secret not in run
     assert removal.startswith(f"rm --force cyoda-{row.pk}-0 ")
+    assert not list(tmp_path.rglob("variables-*"))
+
+
+def test_a_variable_of_several_lines_cannot_be_given_to_a_container(
+    running: Supervisor, place: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\nexec sleep 600\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    row = applications.create(PLATFORM, place, Spec(name="boxed", image="worker:1", env={"KEY": "a\nDOCKER_HOST=b"}))
+    until(running, lambda: state(row).state == "failed")
+    assert "KEY" in state(row).message
 
 
 def test_only_the_newest_lines_are_kept(
