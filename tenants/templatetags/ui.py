@@ -40,8 +40,10 @@ def console_url(organisation: Organisation, environment: Environment) -> str:
 
 
 @register.filter
-def moment(value: Any) -> SafeString:
+def moment(value: Any) -> str:
     """An instant of the API, or a datetime, to the second in UTC; the whole of it on hover and for machines."""
+    if value is None:
+        return ""
     text = value if isinstance(value, str) else value.isoformat()
     shown = text[:19].replace("T", " ")
     return format_html('<time datetime="{}" title="{}">{} UTC</time>', text, text, shown)

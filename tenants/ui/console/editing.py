@@ -17,8 +17,8 @@ from cyoda import jsonio
 from cyoda.errors import EntityModified
 from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
+from tenants.ui.console.counts import one_model
 from tenants.ui.console.documents import Difference, data_of, differences
-from tenants.ui.console.models import one_model
 from tenants.ui.console.place import Place, in_environment, show, show_form
 
 CODE = {"rows": 20, "spellcheck": "false", "class": "code"}

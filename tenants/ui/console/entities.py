@@ -16,8 +16,8 @@ from django.views.decorators.http import require_POST, require_safe
 from cyoda.permissions import Action
 from tenants.services.people import names_of
 from tenants.ui.console.api import Refused
+from tenants.ui.console.counts import one_model
 from tenants.ui.console.documents import indented, lines, shortened
-from tenants.ui.console.models import one_model
 from tenants.ui.console.place import Place, in_environment, show
 
 TABS = ("data", "workflow", "history", "json")

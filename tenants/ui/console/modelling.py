@@ -13,9 +13,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from cyoda import jsonio
 from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
+from tenants.ui.console.counts import one_model
 from tenants.ui.console.documents import indented
 from tenants.ui.console.editing import CODE, json_text
-from tenants.ui.console.models import one_model
 from tenants.ui.console.place import Place, in_environment, show_form
 
 MODES = (

@@ -9,8 +9,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
+from tenants.ui.console.counts import counted_models, one_model
 from tenants.ui.console.documents import indented, shortened
-from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.workflows import workflows_of
 
@@ -45,13 +45,6 @@ def model(request: HttpRequest, place: Place, model: str, version: int, tab: str
     if tab == "workflows":
         context["workflows"] = workflows_of(place, found)
     return show(request, place, f"console/model_{tab}.html", **context)
-
-
-def one_model(place: Place, name: str, version: int) -> Counted:
-    for found in counted_models(place):
-        if (found.name, found.version) == (name, version):
-            return found
-    raise Http404
 
 
 def _fields(simple: dict[str, dict[str, str]]) -> Iterator[tuple[str, str]]:

@@ -109,25 +109,7 @@ Page = Callable[..., HttpResponse]
 
 def in_organisation(action: Action = Action.READ) -> Callable[[Page], Page]:
     """A page of an organisation, called with the request and the House. Those of others are not found."""
-
-    def decorate(page: Page) -> Page:
-        @login_required
-        @never_cache
-        @wraps(page)
-        def view(request: HttpRequest, tenant: str, **values: Any) -> HttpResponse:
-            house = House(membership=_membership(request.user, tenant))  # type: ignore[arg-type] - it is authenticated
-            if tenant != house.slug and request.method == "GET":
-                return _renamed(request, tenant, house)
-            if not house.may(action):
-                return _refused(request, house, Forbidden("forbidden"))
-            try:
-                return page(request, house, **values)
-            except CyodaError as refusal:
-                return _refused(request, house, refusal)
-
-        return view
-
-    return decorate
+    return _pages(_house, action)
 
 
 def in_environment(action: Action = Action.READ, *, open_only: bool = True) -> Callable[[Page], Page]:
@@ -135,23 +117,30 @@ def in_environment(action: Action = Action.READ, *, open_only: bool = True) -> C
 
     Unless it is shown of one that is not ready too, the state of such a one is shown instead.
     """
+    return _pages(_place, action, open_only=open_only)
+
+
+def _pages(
+    find: Callable[[Any, str, dict[str, Any]], House], action: Action, *, open_only: bool = False
+) -> Callable[[Page], Page]:
+    """`find` is given the person, the tenant and the path's other values, of which it takes what it needs."""
 
     def decorate(page: Page) -> Page:
         @login_required
         @never_cache
         @wraps(page)
-        def view(request: HttpRequest, tenant: str, name: str, **values: Any) -> HttpResponse:
-            place = _place(request.user, tenant, name)  # type: ignore[arg-type] - it is authenticated
-            if tenant != place.slug and request.method == "GET":
-                return _renamed(request, tenant, place)
-            if open_only and not place.is_open:
-                return show(request, place, "console/closed.html", status=409)
-            if not place.may(action):
-                return _refused(request, place, Forbidden("forbidden"))
+        def view(request: HttpRequest, tenant: str, **values: Any) -> HttpResponse:
+            where = find(request.user, tenant, values)
+            if tenant != where.slug and request.method == "GET":
+                return HttpResponseRedirect(request.get_full_path().replace(f"/t/{tenant}/", f"/t/{where.slug}/", 1))
+            if open_only and isinstance(where, Place) and not where.is_open:
+                return show(request, where, "console/closed.html", status=409)
             try:
-                return page(request, place, **values)
+                if not where.may(action):
+                    raise Forbidden("forbidden")
+                return page(request, where, **values)
             except (Refused, CyodaError) as refusal:
-                return _refused(request, place, refusal)
+                return show(request, where, "console/refused.html", status=refusal.status, refusal=refusal)
 
         return view
 
@@ -193,21 +182,16 @@ def _membership(user: AbstractUser, tenant: str) -> Membership:
     return found
 
 
-def _place(user: AbstractUser, tenant: str, name: str) -> Place:
+def _house(user: AbstractUser, tenant: str, _: dict[str, Any]) -> House:
+    return House(membership=_membership(user, tenant))
+
+
+def _place(user: AbstractUser, tenant: str, values: dict[str, Any]) -> Place:
     membership = _membership(user, tenant)
     try:
-        environment = environment_called(membership.organisation, name)
+        environment = environment_called(membership.organisation, values.pop("name"))
     except EnvironmentUnknown:
         raise Http404 from None
     person: Person = membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     principal = Principal(tenant=environment.tenant_id, user_id=str(person.id), kind="user", roles=(membership.role,))
     return Place(environment=environment, membership=membership, api=Api(principal))
-
-
-def _renamed(request: HttpRequest, tenant: str, house: House) -> HttpResponse:
-    return HttpResponseRedirect(request.get_full_path().replace(f"/t/{tenant}/", f"/t/{house.slug}/", 1))
-
-
-def _refused(request: HttpRequest, where: House, refusal: Refused | CyodaError) -> HttpResponse:
-    """The page that says why, with the status of the refusal."""
-    return show(request, where, "console/refused.html", status=refusal.status, refusal=refusal)

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_safe
 from cyoda import jsonio
 from cyoda.errors import WorkflowNotFound
 from tenants.ui.console.api import Refused
+from tenants.ui.console.counts import Counted, counted_models, one_model
 from tenants.ui.console.documents import indented
-from tenants.ui.console.overview import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
 
 TABS = ("graph", "json")
@@ -68,8 +68,7 @@ def workflow_list(request: HttpRequest, place: Place) -> HttpResponse:
 def workflow(
     request: HttpRequest, place: Place, model: str, version: int, workflow: str, tab: str = TABS[0]
 ) -> HttpResponse:
-    models = [found for found in counted_models(place) if (found.name, found.version) == (model, version)]
-    workflows = [each for found in models for each in workflows_of(place, found) if each.name == workflow]
+    workflows = [each for each in workflows_of(place, one_model(place, model, version)) if each.name == workflow]
     if not workflows or tab not in TABS:
         raise Http404
     found = workflows[0]
