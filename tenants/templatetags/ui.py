@@ -11,7 +11,8 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from tenants.models import Environment, Organisation
-from tenants.ui.console.place import slug_of
+from tenants.ui.console.place import House, slug_of
+from tenants.ui.console.rail import Sections, rail
 
 register = template.Library()
 
@@ -37,6 +38,11 @@ def organisation_url(organisation: Organisation) -> str:
 def console_url(organisation: Organisation, environment: Environment) -> str:
     """Where the pages of an environment begin."""
     return reverse("console:overview", kwargs={"tenant": slug_of(organisation), "name": environment.name})
+
+
+@register.simple_tag
+def rail_of(where: House, current: str) -> Sections:
+    return rail(where, current)
 
 
 @register.filter

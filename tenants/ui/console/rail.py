@@ -1,0 +1,79 @@
+"""The links beside a page: of an environment by what they are about, of an organisation in one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from cyoda.permissions import Action
+from tenants.ui.console.place import House, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """To `page`, for those who may do `action`; it is the current one on that page and on those `below` it."""
+
+    page: str
+    label: Promise
+    below: tuple[str, ...] = ()
+    action: Action = Action.READ
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A link as its template writes it."""
+
+    url: str
+    label: Promise
+    is_current: bool
+
+
+Section = tuple[Promise, tuple[Link, ...]]
+Sections = list[tuple[Promise, list[Shown]]]
+
+ENVIRONMENT: tuple[Section, ...] = (
+    (_("Environment"), (Link("overview", _("Overview")),)),
+    (
+        _("Data"),
+        (
+            Link(
+                "models",
+                _("Models"),
+                ("model", "model_tab", "model_new", "entities", "entity", "entity_tab", "entity_new", "entity_edit"),
+            ),
+        ),
+    ),
+    (_("Process"), (Link("workflows", _("Workflows"), ("workflow", "workflow_tab", "workflow_import")),)),
+    (
+        _("Access"),
+        (Link("clients", _("API clients"), ("client_new", "client_secret", "client_delete"), Action.MANAGE_CLIENTS),),
+    ),
+    (_("Operate"), (Link("provisioning", _("Provisioning"), ("delete",)),)),
+)
+
+ORGANISATION: tuple[Section, ...] = (
+    (
+        _("Organisation"),
+        (
+            Link("environments", _("Environments"), ("order",)),
+            Link("people", _("People"), ("member",)),
+            Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
+        ),
+    ),
+)
+
+
+def rail(where: House, current: str) -> Sections:
+    """The sections with the links that the reader may follow; `current` is the name of the page's address."""
+    sections = ENVIRONMENT if isinstance(where, Place) else ORGANISATION
+    shown = [(label, list(_shown(where, links, current))) for label, links in sections]
+    return [(label, links) for label, links in shown if links]
+
+
+def _shown(where: House, links: Iterable[Link], current: str) -> Iterable[Shown]:
+    for link in links:
+        if where.may(link.action):
+            yield Shown(where.url(link.page), link.label, current in (link.page, *link.below))
