@@ -12,7 +12,9 @@ RUN useradd --system --uid 65532 --user-group --no-create-home cyoda
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY . .
-RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q cyoda tenants workflows
+ENV CYODA_STATIC_ROOT=/app/staticfiles
+RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q cyoda tenants workflows \
+ && python manage.py collectstatic --no-input --verbosity 0
 USER 65532:65532
 EXPOSE 8080 9090 9091
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=12 CMD ["python", "-m", "cyoda.health"]

@@ -79,6 +79,7 @@ DATABASES = {
 # The pages are served in the public schema whatever the host name is: tenants are chosen by the signed-in person.
 MIDDLEWARE = [
     "tenants.ui.headers.PageHeaders",
+    "tenants.ui.headers.Compression",
     "django.middleware.security.SecurityMiddleware",
     "tenants.ui.headers.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -194,7 +195,14 @@ globals().update(django_mail(CONF.people.mail_url))
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = True  # straight from the apps: nothing is collected before a start
+STATIC_ROOT = CONF.platform.static_root
+_collected = "whitenoise.storage.CompressedManifestStaticFilesStorage"
+_as_they_are = "django.contrib.staticfiles.storage.StaticFilesStorage"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": _as_they_are if STATIC_ROOT is None else _collected},
+}
+WHITENOISE_USE_FINDERS = STATIC_ROOT is None
 WHITENOISE_AUTOREFRESH = False
 
 _behind_tls = CONF.platform.environment == "production"

@@ -25,6 +25,13 @@ class Platform:
     home: Path = setting(
         "CYODA_HOME", kind.path, Path(".cyoda"), "Folder of the embedded services: data, generated secrets, logs."
     )
+    static_root: Path | None = setting(
+        "CYODA_STATIC_ROOT",
+        optional(kind.path),
+        None,
+        "Folder that `manage.py collectstatic` fills with the static files of the pages, compressed and named by their "
+        "content; without it they are served as the packages have them.",
+    )
     tenant_auto_create: bool = setting(
         "CYODA_TENANT_AUTO_CREATE",
         kind.boolean,

@@ -20,6 +20,8 @@ from pathlib import Path
 from cyoda.addresses import reachable
 from cyoda.conf import Conf, load
 from cyoda.demo import member_command, member_environment
+from cyoda.embedded.assets import VARIABLE as STATIC_VARIABLE
+from cyoda.embedded.assets import collected
 from cyoda.embedded.credentials import environment
 from cyoda.embedded.home import EmbeddedError, Home, is_free, write_private
 from cyoda.embedded.launch import die_with_parent
@@ -80,6 +82,8 @@ class Supervisor:
             self._start_server(EmbeddedPostgres(self.home.path), environ, "CYODA_DATABASE_URL")
         if self.conf.storage.broker_url is None:
             self._start_server(EmbeddedValkey(self.home.path), environ, "CYODA_BROKER_URL")
+        if self.conf.platform.static_root is None:
+            environ[STATIC_VARIABLE] = str(collected(self.home, environ, ROOT))
         self.environ = environment(self.home, environ)
         self.conf = load(self.environ)
         self.start_child(Child("node", [sys.executable, str(ROOT / "manage.py"), "serve"]))

@@ -1,4 +1,4 @@
-"""What every page's answer carries: its content policy, what the browser may use, and the id of its request."""
+"""What every page's answer carries: its content policy, what the browser may use, its request's id; how it is sent."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 from csp.constants import SELF, UNSAFE_EVAL, UNSAFE_INLINE
 from csp.middleware import CSPMiddleware, PolicyParts
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 
 from cyoda.telemetry import request_ids
 
@@ -30,6 +32,16 @@ class ContentPolicy(CSPMiddleware):
         if match is not None and match.app_names[:1] == ["admin"] and not report_only:
             parts.replace = BACK_OFFICE
         return parts
+
+
+class Compression(GZipMiddleware):
+    """Of whole pages. Streams are passed on as they come, and static files lie compressed on the disk."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_page = isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith(
+            "text/html"
+        )
+        return super().process_response(request, response) if is_page else response
 
 
 class PageHeaders:

@@ -17,6 +17,8 @@ import psycopg
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message
+from django.core.management import call_command
+from django.test import override_settings
 from playwright.sync_api import Browser, ConsoleMessage, Page, Route, sync_playwright
 from psycopg import sql
 
@@ -27,6 +29,7 @@ CHROMIUM = shutil.which("chromium")
 ADMIN, ADMIN_PASSWORD = "admin", "the passphrase of an operator"
 PASSWORD = "a long passphrase 7"
 PATIENCE_S = 10
+STORAGES = {"staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"}}
 
 
 class Mailbox(Message):
@@ -73,6 +76,13 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+def collect_static(home: Path) -> Path:
+    """As an installation serves them: compressed, and named by their content."""
+    with override_settings(STATIC_ROOT=home / "static", STORAGES=STORAGES):
+        call_command("collectstatic", interactive=False, verbosity=0)
+    return home / "static"
+
+
 @pytest.fixture(scope="session")
 def site(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One node for all tests: each makes people of its own."""
@@ -95,6 +105,7 @@ def site(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "CYODA_SIGNIN_OIDC_CLIENT_SECRET": CLIENT_SECRET,
         }
         home: Path = tmp_path_factory.mktemp("browser")
+        settings["CYODA_STATIC_ROOT"] = str(collect_static(home))
         with NodeProcess(home, settings, http_port=port) as node:
             yield Site(node, mailbox, provider)
         server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -17,6 +17,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
+        static = settings.CONF.platform.static_root
+        if static is not None and not (static / "staticfiles.json").is_file():
+            raise CommandError(f"CYODA_STATIC_ROOT: {static} is not filled yet; run `manage.py collectstatic` first.")
         try:
             run_node(settings.CONF)
         except (NodeError, EmbeddedError) as error:
