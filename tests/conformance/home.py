@@ -117,4 +117,5 @@ class Home:
         rows = await self.store.count_by_state(self.tenant, model)
         counts = {(row.model, row.state): row.count for row in rows}
         assert len(counts) == len(rows)
+        assert all(row.last_write is not None for row in rows)
         return counts

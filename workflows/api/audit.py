@@ -19,7 +19,7 @@ from workflows.api.wire import Json, Moment, Shape
 from workflows.core.audit import Event
 from workflows.core.entity import Version
 from workflows.services import audit
-from workflows.services.audit import ENTITY_CHANGE, SEVERITY, STATE_MACHINE, AuditFilter, Entry
+from workflows.services.audit import ENTITY_CHANGE, SEVERITY, STATE_MACHINE, AuditFilter, Difference, Entry
 from workflows.services.platform import Platform
 
 _FINER_THAN_MICROSECONDS = re.compile(r"\.\d{6}\d*[1-9]")
@@ -42,6 +42,9 @@ class AuditEvent(Shape, frozen=True, kw_only=True):
     change_type: str = ""
     system: bool = False
     actor: dict[str, str] = {}
+    from_state: str = ""
+    to_state: str = ""
+    changed_fields: int = 0
 
 
 class AuditPagination(Shape, frozen=True, kw_only=True):
@@ -63,6 +66,7 @@ class AuditPage(Shape, frozen=True, kw_only=True):
     query("transactionId", UUID, "Only what this transaction did."),
     query("limit", Annotated[int, Meta(ge=1, le=1000)], "20 unless given."),
     query("cursor", str, "`nextCursor` of the page before."),
+    query("differences", bool, "Say of each change how it differs from the version before it."),
     answer=AuditPage,
     errors=[EntityNotFound, StorageUnavailable],
 )
@@ -82,6 +86,11 @@ async def search_audit(request: ApiRequest, platform: Platform) -> Response:
         pagination["nextCursor"] = page.cursor
     tenant = request.principal.tenant
     items = [_item(entry, str(entity_id), tenant) for entry in page.entries]
+    if request.query_boolean("differences"):
+        found = await audit.differences(request.principal, entity_id, page.entries, platform=platform)
+        for entry, item in zip(page.entries, items, strict=True):
+            if isinstance(entry.subject, Version) and entry.transaction_id in found:
+                item |= _difference(entry.subject, found[entry.transaction_id])
     return json_response({"items": items, "pagination": pagination})
 
 
@@ -105,6 +114,15 @@ def _bound(request: ApiRequest, name: str) -> datetime | None:
 def _item(entry: Entry, entity_id: str, tenant: TenantId) -> dict[str, object]:
     subject = entry.subject
     return _event(entry, subject, entity_id) if isinstance(subject, Event) else _change(entry, subject, tenant)
+
+
+def _difference(version: Version, difference: Difference) -> dict[str, object]:
+    told: dict[str, object] = {"toState": version.state}
+    if difference.from_state is not None:
+        told["fromState"] = difference.from_state
+    if difference.fields is not None:
+        told["changedFields"] = difference.fields
+    return told
 
 
 def _event(entry: Entry, event: Event, entity_id: str) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from cyoda.errors import (
     ModelNotFound,
     StorageUnavailable,
 )
-from cyoda.http.operation import JSON_TYPE, operation
+from cyoda.http.operation import JSON_TYPE, operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import (
@@ -30,6 +31,10 @@ from workflows.api.binding import (
 )
 from workflows.api.wire import XML_TYPE, Json, ModelKeyShape, Moment, Shape
 from workflows.core.entity import ModelKey
+from workflows.core.schema.model import Model
+from workflows.core.schema.simple_view import simple_view
+from workflows.core.schema.types import display
+from workflows.core.schema.validation import Problem, joined
 from workflows.services import models
 from workflows.services.platform import Platform
 
@@ -44,6 +49,16 @@ class EntityModel(Shape, frozen=True, kw_only=True):
     model_version: int
     current_state: LockState
     model_update_date: Moment
+    change_level: Literal["", "ARRAY_LENGTH", "ARRAY_ELEMENTS", "TYPE", "STRUCTURAL"] = ""
+
+
+class Finding(Shape, frozen=True, kw_only=True):
+    """What is wrong with a document and where; an empty path is the document itself."""
+
+    path: str
+    fault: str
+    expected: tuple[str, ...] = ()
+    actual: str = ""
 
 
 class ActionResult(Shape, frozen=True, kw_only=True):
@@ -53,6 +68,23 @@ class ActionResult(Shape, frozen=True, kw_only=True):
     message: str
     model_id: UUID
     model_key: ModelKeyShape
+    findings: list[Finding] = []
+
+
+class FieldChange(Shape, frozen=True, kw_only=True):
+    """A field of a schema that a sample adds (no `before`) or gives more types."""
+
+    path: str
+    types: str
+    before: str = ""
+
+
+class ImportPreview(Shape, frozen=True, kw_only=True):
+    """What the import of a sample would do: the model as a SIMPLE_VIEW, and the fields that it would change."""
+
+    exists: bool
+    model: dict[str, Json]
+    changes: list[FieldChange]
 
 
 class UniqueKeyShape(Shape, frozen=True, kw_only=True):
@@ -115,6 +147,7 @@ async def list_models(request: ApiRequest, platform: Platform) -> Response:
                 model_version=model.version,
                 current_state="LOCKED" if model.locked else "UNLOCKED",
                 model_update_date=utc_text(model.updated_at),
+                change_level="" if model.change_level is None else model.change_level.name,
             )
             for model in found
         ]
@@ -123,14 +156,20 @@ async def list_models(request: ApiRequest, platform: Platform) -> Response:
 
 @operation(
     "Create a model from a sample, or widen an unlocked one",
+    query("dryRun", bool, "Store nothing, and answer what the import would change."),
     body={JSON_TYPE: Json, XML_TYPE: str},
-    answer=UUID,
+    answer=UUID | ImportPreview,
     errors=[ModelAlreadyLocked, InvalidUniqueKeyDefinition, StorageUnavailable],
 )
 async def import_model(request: ApiRequest, platform: Platform) -> Response:
     key = model_key(request)
     body = await request.body(BODY_LIMIT_BYTES, UNREADABLE_BODY)
     data_format, converter = request.values["dataFormat"], request.values["converter"]
+    if request.query_boolean("dryRun"):
+        before, after = await models.preview_import(
+            request.principal, key, body, data_format=data_format, converter=converter, platform=platform
+        )
+        return json_response(_preview(before, after))
     model = await models.import_model(
         request.principal, key, body, data_format=data_format, converter=converter, platform=platform
     )
@@ -158,7 +197,8 @@ async def validate_document(request: ApiRequest, platform: Platform) -> Response
     body = await request.body(BODY_LIMIT_BYTES, UNPARSABLE_BODY)
     findings = await models.validate_document(request.principal, key, body, platform=platform)
     if findings:
-        return _action_result(key, f"Validation failed: {findings}", success=False)
+        message = f"Validation failed: {joined(findings)}"
+        return _action_result(key, message, success=False, findings=[_finding(found) for found in findings])
     return _action_result(key, "Validation passed")
 
 
@@ -249,12 +289,27 @@ async def list_indexes(request: ApiRequest, platform: Platform) -> Response:
     )
 
 
-def _action_result(key: ModelKey, message: str, *, success: bool = True) -> Response:
+def _preview(before: Model | None, after: Model) -> ImportPreview:
+    known = {} if before is None else before.field_paths
+    changes = [
+        FieldChange(path=path, types=display(types), before=display(known[path]) if path in known else "")
+        for path, types in after.field_paths.items()
+        if known.get(path) != types
+    ]
+    return ImportPreview(exists=before is not None, model=simple_view(after.node), changes=changes)
+
+
+def _finding(problem: Problem) -> Finding:
+    return Finding(path=problem.path, fault=problem.fault, expected=problem.expected, actual=problem.actual or "")
+
+
+def _action_result(key: ModelKey, message: str, *, success: bool = True, findings: Sequence[Finding] = ()) -> Response:
     return json_response(
         ActionResult(
             success=success,
             message=message,
             model_id=key.id,
             model_key=ModelKeyShape(name=key.name, version=key.version),
+            findings=list(findings),
         )
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from cyoda.clock import utc_text
 from cyoda.errors import ModelNotFound, StorageUnavailable
 from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
@@ -18,6 +19,7 @@ from workflows.storage.base import StateCount
 
 _AT = query("pointInTime", Moment, "Checked for its form; has no effect.")
 _STATES = query("states", list[str], "Only these states; repeatable, at most 1000.")
+_LAST_WRITE = query("lastWrite", bool, "Say when the latest of them was written; not inside an open transaction.")
 
 
 class ModelCount(Shape, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class StateCountShape(Shape, frozen=True, kw_only=True):
     model_version: int
     state: str
     count: int
+    last_write: Moment | None = None
 
 
 @operation("Count the entities of every model", _AT, answer=list[ModelCount], errors=[StorageUnavailable])
@@ -53,6 +56,7 @@ async def count_entities_of(request: ApiRequest, platform: Platform, join: Join 
     "Count the entities of every model by state",
     _STATES,
     _AT,
+    _LAST_WRITE,
     answer=list[StateCountShape],
     errors=[StorageUnavailable],
 )
@@ -60,7 +64,8 @@ async def count_states(request: ApiRequest, platform: Platform, join: Join | Non
     request.query_time("pointInTime")
     states = request.query_list("states")
     return _state_counts(
-        await statistics.count_states(request.principal, None, states=states, platform=platform, join=join)
+        request,
+        await statistics.count_states(request.principal, None, states=states, platform=platform, join=join),
     )
 
 
@@ -68,6 +73,7 @@ async def count_states(request: ApiRequest, platform: Platform, join: Join | Non
     "Count the entities of a model by state",
     _STATES,
     _AT,
+    _LAST_WRITE,
     answer=list[StateCountShape],
     errors=[ModelNotFound, StorageUnavailable],
 )
@@ -76,7 +82,8 @@ async def count_states_of(request: ApiRequest, platform: Platform, join: Join | 
     request.query_time("pointInTime")
     states = request.query_list("states")
     return _state_counts(
-        await statistics.count_states(request.principal, key, states=states, platform=platform, join=join)
+        request,
+        await statistics.count_states(request.principal, key, states=states, platform=platform, join=join),
     )
 
 
@@ -84,11 +91,16 @@ def _model_count(key: ModelKey, count: int) -> ModelCount:
     return ModelCount(model_name=key.name, model_version=key.version, count=count)
 
 
-def _state_counts(rows: Iterable[StateCount]) -> Response:
+def _state_counts(request: ApiRequest, rows: Iterable[StateCount]) -> Response:
+    with_times = request.query_boolean("lastWrite")
     return json_response(
         [
             StateCountShape(
-                model_name=row.model.name, model_version=row.model.version, state=row.state, count=row.count
+                model_name=row.model.name,
+                model_version=row.model.version,
+                state=row.state,
+                count=row.count,
+                last_write=utc_text(row.last_write) if with_times and row.last_write else None,
             )
             for row in rows
         ]

@@ -7,8 +7,9 @@ last entry of a page and later events shift nothing.
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
@@ -17,7 +18,8 @@ import msgspec
 from cyoda.errors import BadRequest, EntityNotFound
 from cyoda.principal import Principal
 from workflows.core.audit import AuditRecord, Event, EventType
-from workflows.core.entity import Version
+from workflows.core.difference import changed_fields
+from workflows.core.entity import EMPTY_DOCUMENT, Document, Version
 from workflows.services.platform import Platform
 
 STATE_MACHINE, ENTITY_CHANGE = "StateMachine", "EntityChange"
@@ -25,6 +27,9 @@ SEVERITY = "INFO"
 """Of every entry."""
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 1000
+DIFFERENCES_LIMIT_BYTES = 4 << 20
+"""Of the documents that are compared for one page."""
+EMPTY_OBJECT = Document(b"{}", {})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _WHOLE_HISTORY = 2**31 - 1
@@ -61,6 +66,13 @@ class AuditFilter(NamedTuple):
     transaction_id: UUID | None = None
 
 
+class Difference(NamedTuple):
+    """How a version differs from the one before it; `fields` is None when they were too large to be compared."""
+
+    from_state: str | None
+    fields: int | None
+
+
 class AuditPage(NamedTuple):
     """Entries newest first; `cursor` continues after the last one, None at the end."""
 
@@ -95,6 +107,35 @@ async def search_audit(
     remaining = _after(entries, cursor)
     page = remaining[:size]
     return AuditPage(page, _cursor(page[-1].position) if len(remaining) > size else None)
+
+
+async def differences(
+    principal: Principal, entity_id: UUID, entries: Iterable[Entry], *, platform: Platform
+) -> Mapping[UUID, Difference]:
+    """Of the versions among the entries, by their transactions; as many of them as DIFFERENCES_LIMIT_BYTES allows."""
+    tenant, room = principal.tenant, DIFFERENCES_LIMIT_BYTES
+    versions = await platform.storage.history(tenant, entity_id, limit=_WHOLE_HISTORY)
+    earlier = {after.number: before for after, before in pairwise(versions)}
+    documents: dict[UUID, Document] = {}
+
+    async def document(version: Version) -> Document:
+        nonlocal room
+        if version.transaction_id not in documents:
+            found = await platform.storage.read_written_by(tenant, entity_id, version.transaction_id)
+            documents[version.transaction_id] = EMPTY_DOCUMENT if found is None else found.document
+            room -= len(documents[version.transaction_id].text)
+        return documents[version.transaction_id]
+
+    found: dict[UUID, Difference] = {}
+    for entry in entries:
+        if not isinstance(entry.subject, Version) or entry.subject.deleted:
+            continue
+        before, fields = earlier.get(entry.subject.number), None
+        if room > 0:
+            old = EMPTY_OBJECT if before is None or before.deleted else await document(before)
+            fields = changed_fields(old.value, (await document(entry.subject)).value)
+        found[entry.transaction_id] = Difference(None if before is None else before.state, fields)
+    return found
 
 
 async def finished_event(principal: Principal, entity_id: UUID, transaction_id: UUID, *, platform: Platform) -> Entry:

@@ -14,7 +14,7 @@ from workflows.core.entity import ModelKey
 from workflows.core.field_index import FieldIndex, IndexState, joint_state
 from workflows.core.schema.export import exported
 from workflows.core.schema.model import Model, imported
-from workflows.core.schema.validation import joined
+from workflows.core.schema.validation import Problem
 from workflows.core.unique import UniqueKey
 from workflows.services.configurations import MAX_ATTEMPTS
 from workflows.services.documents import parse_sample
@@ -46,16 +46,37 @@ async def import_model(
         check = await model_check(principal.tenant, key, platform.quotas, platform.storage)
 
         def decide(stored: StoredModel, _live: int, check: Check | None = check) -> ModelChange:
-            if stored.model is not None:
-                stored.model.check_importable()
-            model = imported(key, stored.model, parse_sample(body, data_format), platform.clock())
-            if check is not None:
-                check(model, stored.epoch)
+            model = _widened(key, stored, body, data_format, check, platform)
             return ModelChange(model=model, workflows=stored.workflows)
 
         with suppress(StaleConfiguration):
             return await _change(principal, key, decide, platform)
     raise Conflict
+
+
+async def preview_import(
+    principal: Principal, key: ModelKey, body: bytes, *, data_format: str, converter: str, platform: Platform
+) -> tuple[Model | None, Model]:
+    """The model as it is, and as an import of the sample would leave it. Raises as `import_model`."""
+    if converter != "SAMPLE_DATA":
+        raise BadRequest("unsupported import converter")
+    for _ in range(MAX_ATTEMPTS):
+        check = await model_check(principal.tenant, key, platform.quotas, platform.storage)
+        stored = await platform.storage.load(principal.tenant, key)
+        with suppress(StaleConfiguration):
+            return stored.model, _widened(key, stored, body, data_format, check, platform)
+    raise Conflict
+
+
+def _widened(
+    key: ModelKey, stored: StoredModel, body: bytes, data_format: str, check: Check | None, platform: Platform
+) -> Model:  # fmt: skip
+    if stored.model is not None:
+        stored.model.check_importable()
+    model = imported(key, stored.model, parse_sample(body, data_format), platform.clock())
+    if check is not None:
+        check(model, stored.epoch)
+    return model
 
 
 async def export_model(principal: Principal, key: ModelKey, *, converter: str, platform: Platform) -> bytes:
@@ -149,14 +170,16 @@ async def delete_model(principal: Principal, key: ModelKey, *, platform: Platfor
     return deleted[-1]
 
 
-async def validate_document(principal: Principal, key: ModelKey, body: bytes, *, platform: Platform) -> str:
-    """The findings of strict validation, joined; empty when the document is valid. Raises ModelNotFound, BadRequest."""
+async def validate_document(
+    principal: Principal, key: ModelKey, body: bytes, *, platform: Platform
+) -> Sequence[Problem]:
+    """The findings of strict validation; none when the document is valid. Raises ModelNotFound, BadRequest."""
     model = await _model(principal, key, platform)
     try:
         document, _ = jsonio.first_value(body)
     except jsonio.InvalidJson:
         raise BadRequest("failed to parse request body") from None
-    return joined(model.problems(document))
+    return model.problems(document)
 
 
 async def list_models(principal: Principal, *, platform: Platform) -> Sequence[Model]:

@@ -160,9 +160,12 @@ class Aggregated(NamedTuple):
 
 
 class StateCount(msgspec.Struct, frozen=True):
+    """Live entities of a model in a state; the latest commit of any of them, None where nobody asked for it."""
+
     model: ModelKey
     state: str
     count: int
+    last_write: datetime | None = None
 
 
 class EntityStore(Protocol):

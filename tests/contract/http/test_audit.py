@@ -479,3 +479,15 @@ async def test_a_callbacks_joined_write_is_attributed_to_the_person_who_began(
     (own,) = await trail(api, alone, "&eventType=EntityChange")
     assert own["actor"] == {"id": "svc-risk", "name": "svc-risk", "legalId": "acme"}
     assert own["transactionId"] != transaction_id
+
+
+async def test_changes_tell_how_they_differ_from_the_version_before_if_asked(api: httpx.AsyncClient) -> None:
+    await model(api, sample={"name": "a", "amount": 1, "tags": ["x"]})
+    entity_id = await entity(api, {"name": "a", "amount": 1})
+    ok(await api.put(f"/entity/JSON/{entity_id}", json={"name": "b", "amount": 1, "tags": ["x", "y"]}))
+    assert "changedFields" not in (await trail(api, entity_id))[0]
+    made, *_, changed = reversed(await trail(api, entity_id, "&eventType=EntityChange&differences=true"))
+    assert (made["toState"], made["changedFields"], "fromState" in made) == ("CREATED", 2, False)
+    assert (changed["fromState"], changed["toState"], changed["changedFields"]) == ("CREATED", "CREATED", 3)
+    ok(await api.delete(f"/entity/{entity_id}"))
+    assert "toState" not in (await trail(api, entity_id, "&differences=true"))[0]

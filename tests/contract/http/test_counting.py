@@ -39,6 +39,7 @@ async def test_states_are_counted_and_filtered(api: httpx.AsyncClient) -> None:
         assert ok(await api.get(f"{path}?states=APPROVED&states=X")) == [count("order", 1, "APPROVED")]
         assert ok(await api.get(f"{path}?states=APPROVED,DRAFT")) == []
         assert ok(await api.get(f"{path}?states=")) == []
+        assert all(row["lastWrite"].endswith("Z") for row in ok(await api.get(f"{path}?lastWrite=true")))
     assert ok(await api.get("/entity/stats/states/empty/1")) == []
 
 

@@ -185,3 +185,36 @@ async def test_names_may_hold_slashes_blanks_and_any_letter_and_versions_be_nega
     assert model_id == str(uuid5(NAMESPACE_URL, "a/b é.-1"))
     (listed,) = ok(await api.get("/model/"))
     assert (listed["modelName"], listed["modelVersion"]) == ("a/b é", -1)
+
+
+async def test_a_dry_run_of_an_import_says_what_it_would_change_and_stores_nothing(api: httpx.AsyncClient) -> None:
+    target = "/model/import/JSON/SAMPLE_DATA/order/1?dryRun=true"
+    first = ok(await api.post(target, json={"name": "a", "lines": [{"price": 1}]}))
+    assert (first["exists"], first["model"]["$"]) == (False, {".name": "STRING", "#.lines": "OBJECT"})
+    assert {"path": "$.lines[*].price", "types": "INTEGER"} in first["changes"]
+    assert ok(await api.get("/model/")) == []
+    await model(api, sample={"name": "a", "amount": 1}, lock=False)
+    wider = ok(await api.post(target, json={"name": "b", "amount": 1.5, "gift": True}))
+    assert wider["exists"]
+    assert wider["changes"] == [
+        {"path": "$.amount", "types": "DOUBLE", "before": "INTEGER"}, {"path": "$.gift", "types": "BOOLEAN"}
+    ]  # fmt: skip
+    assert ok(await api.get("/model/export/SIMPLE_VIEW/order/1"))["model"]["$"] == {
+        ".amount": "INTEGER", ".name": "STRING"
+    }  # fmt: skip
+    ok(await api.put("/model/order/1/lock"))
+    assert (await api.post(target, json={})).json()["properties"]["errorCode"] == "MODEL_ALREADY_LOCKED"
+
+
+async def test_the_list_tells_the_change_level_and_a_validation_each_finding(api: httpx.AsyncClient) -> None:
+    await model(api, sample={"name": "a", "lines": [{"price": 1}]})
+    ok(await api.post("/model/order/1/changeLevel/TYPE"))
+    assert ok(await api.get("/model/"))[0]["changeLevel"] == "TYPE"
+    answer = ok(await api.post("/model/validate/order/1", json={"name": "a", "lines": [{"price": "much"}], "x": 1}))
+    assert answer["findings"] == [
+        {
+            "path": "lines[0].price", "fault": "value of type STRING is not compatible with [INTEGER]",
+            "expected": ["INTEGER"], "actual": "STRING",
+        },
+        {"path": "x", "fault": "unexpected field not present in model"},
+    ]  # fmt: skip

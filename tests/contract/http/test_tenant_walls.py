@@ -95,7 +95,7 @@ CROSSINGS: dict[str, list[Crossing]] = {
         Crossing("WORKFLOW_NOT_FOUND", json={"active": False})
     ],
     "POST /platform-api/statemachine/import": [Crossing("MODEL_NOT_FOUND", json=MACHINE)],
-    "GET /audit/entity/{entityId}": [NO_ENTITY],
+    "GET /audit/entity/{entityId}": [NO_ENTITY, Crossing("ENTITY_NOT_FOUND", "?differences=true")],
     "GET /audit/entity/{entityId}/workflow/{transactionId}/finished": [NO_ENTITY],
     "GET /help/workflows/schema-version/versions": [NOTHING_THERE],
     "POST /entity/{format}": [Crossing("MODEL_NOT_FOUND", json=[NEW_ITEM])],

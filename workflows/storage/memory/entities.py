@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -70,8 +69,10 @@ class Entities:
     def count_by_state(self, model: ModelKey | None) -> Sequence[StateCount]:
         newest = (self.seen(entity_id, None) for entity_id in self._histories)
         live = (version for version in newest if version and model in (None, version.model))
-        counts = Counter((version.model, version.state) for version in live)
-        return [StateCount(key, state, count) for (key, state), count in counts.items()]
+        groups: dict[tuple[ModelKey, str], list[datetime]] = {}
+        for version in live:
+            groups.setdefault((version.model, version.state), []).append(version.updated_at)
+        return [StateCount(key, state, len(times), max(times)) for (key, state), times in groups.items()]
 
     # --- commit -------------------------------------------------------------------------------------------------
 

@@ -90,4 +90,4 @@ class Reads:
         async with self._pool.scanning():
             seconds = self._pool.settings.scan_timeout
             found = await self._pool.fetch(self._sql[name], *arguments, seconds=seconds)
-        return [StateCount(rows.model_key(row[0], row[1]), row[2], row[3]) for row in found]
+        return [StateCount(rows.model_key(row[0], row[1]), row[2], row[3], row[4]) for row in found]

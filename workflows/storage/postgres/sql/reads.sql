@@ -42,13 +42,13 @@ ORDER BY v.valid_from DESC
 LIMIT $3
 
 -- name: count_all
-SELECT model_name, model_version, state, count(*)
+SELECT model_name, model_version, state, count(*), max(valid_from)
 FROM {schema}.head
 WHERE NOT deleted
 GROUP BY model_name, model_version, state
 
 -- name: count_model
-SELECT model_name, model_version, state, count(*)
+SELECT model_name, model_version, state, count(*), max(valid_from)
 FROM {schema}.head
 WHERE model_id = $1 AND NOT deleted
 GROUP BY model_name, model_version, state
