@@ -130,7 +130,7 @@ class HttpApp:
                 template = route.template
             request = ApiRequest(scope, receive, path=path, headers=headers, values=match.values)
             if known is not None:
-                request.principal = known
+                request.principal, request.is_own = known, True
             elif route is None or not route.public:
                 request.principal = await self._authenticator.authenticate(request.header(b"authorization"))
             if route is None:

@@ -28,11 +28,12 @@ class ClientDisconnected(Exception):
 class ApiRequest:
     """A routed request. `principal` exists on authenticated routes only.
 
-    `path` is the decoded path below the context path; `values` the decoded path parameters by name.
+    `path` is the decoded path below the context path; `values` the decoded path parameters by name. `is_own` is one
+    that this process asks itself, for a person who looks at its pages.
     The binding methods raise InvalidParameter or MissingParameter (contract: entities 1.4).
     """
 
-    __slots__ = ("_query", "_receive", "headers", "path", "principal", "scope", "values")
+    __slots__ = ("_query", "_receive", "headers", "is_own", "path", "principal", "scope", "values")
 
     principal: Principal
 
@@ -43,6 +44,7 @@ class ApiRequest:
         self.path = path
         self.headers = headers
         self.values = values
+        self.is_own = False
         self._receive = receive
         self._query: dict[str, list[str]] | None = None
 

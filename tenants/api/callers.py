@@ -7,13 +7,13 @@ from cyoda.http.request import ApiRequest
 from cyoda.principal import Principal, TenantId
 from tenants.models import Environment
 from tenants.naming import schema_name_of
-from tenants.services.audit import Doer, caller
+from tenants.services.audit import Doer, Source, caller
 from tenants.services.directory import StoredTenants
 from tenants.services.off_loop import OrmThread
 
 
 def doer_of(request: ApiRequest) -> Doer:
-    return caller(request.principal)
+    return caller(request.principal, Source.PAGES if request.is_own else Source.API)
 
 
 def require_platform_tenant(principal: Principal, tenant: TenantId | None, refusal: str = "forbidden") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -32,6 +33,7 @@ from tenants.api.wire import BODY_LIMIT_BYTES, INVALID_BODY, Json, Moment, Shape
 from tenants.identity.oidc.destinations import BlockedAddress, LookupFailed
 from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.registration import Body, Registration, changes_of, check_tenant, registration_of, uri_of
+from tenants.identity.oidc.source import Source
 from tenants.identity.oidc.tokens import ProviderTokens
 from tenants.identity.oidc.trial import UNSAVED, Verdict, tried, unsaved
 from tenants.models import Environment
@@ -86,14 +88,26 @@ class Trial(Shape, kw_only=True):
 
 
 class TrialResult(Shape, kw_only=True, omit_defaults=True):
-    """`failedCheck` is the first that fails; the claims are proven only when none does."""
+    """`failedCheck` is the first that fails, `reason` what it saw; the claims are proven only when none does."""
 
     accepted: bool
     failed_check: str | None = None
+    reason: str | None = None
     provider_id: UUID | None = None
     user_id: str | None = None
     roles: list[str]
     claims: Json | None = None
+
+
+class ProviderDocuments(Shape, kw_only=True, omit_defaults=True):
+    """What this node has of a provider; `failure` says why it could not have them anew at `triedAt`."""
+
+    issuer: str | None = None
+    jwks_uri: str | None = None
+    key_ids: list[str]
+    fresh_until: Moment | None = None
+    tried_at: Moment | None = None
+    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +220,18 @@ class ProviderEndpoints:
         return Response(200)
 
     @operation(
+        "What the node that is asked has of a provider's documents",
+        answer=ProviderDocuments,
+        errors=[Forbidden, NotImplementedHere, OidcProviderNotFound, StorageUnavailable],
+    )
+    async def show_documents(self, request: ApiRequest) -> Response:
+        """Nothing is fetched for it."""
+        node, provider_id = self._admitted(), request.path_uuid("providerId")
+        environment = await node.environments.of(request)
+        row = await node.orm.run(lambda: providers.provider_of(environment, provider_id))
+        return json_response(_documents_of(node.tokens.source_of(row.pk)))
+
+    @operation(
         "Try a token with an OIDC provider, registered or not",
         body=Trial,
         answer=TrialResult,
@@ -237,6 +263,7 @@ class ProviderEndpoints:
             ("POST", "/reload", self.reload_providers, manage),
             ("POST", "/test", self.try_token, manage),
             ("PATCH", "/{providerId}", self.update_provider, manage),
+            ("GET", "/{providerId}/documents", self.show_documents, manage),
             ("DELETE", "/{providerId}", self.delete_provider, manage),
             ("POST", "/{providerId}/invalidate", self.invalidate_provider, manage),
             ("POST", "/{providerId}/reactivate", self.reactivate_provider, manage),
@@ -293,11 +320,30 @@ def _tried_result(verdict: Verdict) -> TrialResult:
     return TrialResult(
         accepted=verdict.failed_check is None,
         failed_check=verdict.failed_check,
+        reason=verdict.reason,
         provider_id=None if verdict.provider.id == UNSAVED else verdict.provider.id,
         user_id=verdict.user_id,
         roles=list(verdict.roles),
         claims=verdict.claims,
     )
+
+
+def _documents_of(source: Source | None) -> ProviderDocuments:
+    if source is None:
+        return ProviderDocuments(key_ids=[])
+    documents = source.documents
+    return ProviderDocuments(
+        issuer=source.issuer,
+        jwks_uri=None if documents is None else documents.jwks_uri,
+        key_ids=[] if documents is None else list(documents.keys),
+        fresh_until=_moment(source.fresh_until),
+        tried_at=_moment(source.tried_at),
+        failure=source.failure,
+    )
+
+
+def _moment(seconds: float | None) -> str | None:
+    return utc_text(datetime.fromtimestamp(seconds, UTC)) if seconds else None
 
 
 def _shown(row: OidcProviderRow) -> OidcProvider:

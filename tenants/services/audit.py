@@ -32,9 +32,9 @@ PLATFORM = Doer(id="system", name="system", kind="system", source=Source.PLATFOR
 """The platform itself: what it does by its configuration or because a time has come."""
 
 
-def caller(principal: Principal) -> Doer:
+def caller(principal: Principal, source: Source = Source.API) -> Doer:
     """An API caller."""
-    return Doer(id=principal.user_id, name=principal.user_id, kind=principal.kind, source=Source.API)
+    return Doer(id=principal.user_id, name=principal.user_id, kind=principal.kind, source=source)
 
 
 def record(

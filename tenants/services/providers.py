@@ -113,6 +113,14 @@ def providers_of(environment: Environment, *, active_only: bool = False) -> Sequ
     return list(rows.filter(is_active=True) if active_only else rows)
 
 
+def provider_of(environment: Environment, provider_id: UUID) -> OidcProvider:
+    """Raises OidcProviderNotFound, also for the provider of another environment."""
+    row = OidcProvider.objects.filter(environment=environment, pk=provider_id).first()
+    if row is None:
+        raise OidcProviderNotFound
+    return row
+
+
 class StoredProviders:
     """Keeps what a node judges tokens by as the rows have it."""
 

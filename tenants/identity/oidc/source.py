@@ -24,13 +24,16 @@ log = structlog.get_logger(__name__)
 class Source:
     """Shared by all providers of the same URI, so that tenants with the same identity provider see the same keys.
 
-    `changed` is called whenever the documents are others than before. Moments are seconds of `now`.
+    `changed` is called whenever the documents are others than before. Moments are seconds of `now`. `failure` says
+    why they could not be had at `tried_at`, the last time that they were asked for.
     """
 
     def __init__(self, uri: str, fetcher: Fetcher, *, now: Callable[[], float], changed: Callable[[], object]) -> None:
         self.uri = uri
         self.documents: Documents | None = None
         self.fresh_until = 0.0
+        self.tried_at: float | None = None
+        self.failure: str | None = None
         self._fetcher = fetcher
         self._now = now
         self._changed = changed
@@ -108,9 +111,11 @@ class Source:
             self._fetching = None
 
     def _take(self, documents: Documents) -> None:
+        self.tried_at, self.failure = self._now(), None
         if documents != self.documents:
             self.documents = documents
             self._changed()
 
     def _failed(self, failure: FetchFailed) -> None:
+        self.tried_at, self.failure = self._now(), str(failure)
         log.warning("documents of an OIDC provider not fetched", uri=self.uri, reason=str(failure))

@@ -144,14 +144,19 @@ class ProviderTokens:
     async def refresh(self, provider_ids: Iterable[UUID]) -> None:
         """Fetch both documents of providers, and wait until they are there or it has failed."""
         turns = asyncio.Semaphore(RENEWALS_AT_ONCE)
-        sources = {source for source in map(self._source_of, provider_ids) if source is not None}
+        sources = {source for source in map(self.source_of, provider_ids) if source is not None}
         await asyncio.gather(*(_renew(source, turns) for source in sources))
 
     async def refresh_discovery(self, provider_id: UUID) -> None:
         """Fetch the discovery document alone; the keys and their age stay."""
-        source = self._source_of(provider_id)
+        source = self.source_of(provider_id)
         if source is not None:
             await source.refetch_discovery()
+
+    def source_of(self, provider_id: UUID) -> Source | None:
+        """Where the documents of a provider are kept; None when it is not registered."""
+        provider = self._providers.get(provider_id)
+        return None if provider is None else self._sources[provider.uri]
 
     def close(self) -> None:
         """End what is being fetched."""
@@ -160,10 +165,6 @@ class ProviderTokens:
         for source in self._sources.values():
             source.close()
         self._fetcher.close()
-
-    def _source_of(self, provider_id: UUID) -> Source | None:
-        provider = self._providers.get(provider_id)
-        return None if provider is None else self._sources[provider.uri]
 
 
 async def _renew(source: Source, turns: asyncio.Semaphore) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -16,23 +14,14 @@ from tenants.models import Provisioning
 from tenants.services.environments import EnvironmentNotCancellable, EnvironmentUnknown, cancel_called, delete_called
 from tenants.services.provisioning import RunNotRetryable, retry_run
 from tenants.tasks import wake
+from tenants.ui.console.confirming import TypedForm
 from tenants.ui.console.place import Place, in_environment, show, show_form
 
 
-class DeleteForm(forms.Form):
+class DeleteForm(TypedForm):
     """Why, and the environment's name typed."""
 
-    typed = forms.CharField(label=lazy("Name of the environment"), widget=forms.TextInput({"autocomplete": "off"}))
     reason = forms.CharField(label=lazy("Reason"), max_length=500, help_text=lazy("Kept in the audit log."))
-
-    def __init__(self, data: Any, *, name: str) -> None:
-        super().__init__(data)
-        self._name = name
-
-    def clean_typed(self) -> str:
-        if self.cleaned_data["typed"] != self._name:
-            raise forms.ValidationError(_("This is not %(name)s.") % {"name": self._name})
-        return self._name
 
 
 @in_environment(open_only=False)

@@ -34,6 +34,9 @@ class Shown:
 Section = tuple[Promise, tuple[Link, ...]]
 Sections = list[tuple[Promise, list[Shown]]]
 
+_PROVIDER = ("provider", "provider_new", "provider_invalidate", "provider_delete")
+_TRUSTED_KEY = ("trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate", "trusted_key_delete")
+
 ENVIRONMENT: tuple[Section, ...] = (
     (_("Environment"), (Link("overview", _("Overview")),)),
     (
@@ -49,7 +52,11 @@ ENVIRONMENT: tuple[Section, ...] = (
     (_("Process"), (Link("workflows", _("Workflows"), ("workflow", "workflow_tab", "workflow_import")),)),
     (
         _("Access"),
-        (Link("clients", _("API clients"), ("client_new", "client_secret", "client_delete"), Action.MANAGE_CLIENTS),),
+        (
+            Link("clients", _("API clients"), ("client_new", "client_secret", "client_delete"), Action.MANAGE_CLIENTS),
+            Link("providers", _("Identity providers"), _PROVIDER, Action.MANAGE_CLIENTS),
+            Link("trusted_keys", _("Trusted keys"), _TRUSTED_KEY, Action.MANAGE_CLIENTS),
+        ),
     ),
     (_("Operate"), (Link("provisioning", _("Provisioning"), ("delete",)),)),
 )

@@ -51,6 +51,7 @@ TABLE = {
     "POST /oauth/oidc/providers/test": TENANT,
     "PATCH /oauth/oidc/providers/{providerId}": TENANT,
     "DELETE /oauth/oidc/providers/{providerId}": TENANT,
+    "GET /oauth/oidc/providers/{providerId}/documents": TENANT,
     "POST /oauth/oidc/providers/{providerId}/invalidate": TENANT,
     "POST /oauth/oidc/providers/{providerId}/reactivate": TENANT,
     "GET /account": ANYONE,

@@ -35,6 +35,7 @@ BY_ID: dict[str, tuple[str, Any]] = {
     "PUT /clients/{clientId}/secret": ("M2M_CLIENT_NOT_FOUND", None),
     "PATCH /oauth/oidc/providers/{providerId}": ("OIDC_PROVIDER_NOT_FOUND", {"rolesClaim": "mine"}),
     "DELETE /oauth/oidc/providers/{providerId}": ("OIDC_PROVIDER_NOT_FOUND", None),
+    "GET /oauth/oidc/providers/{providerId}/documents": ("OIDC_PROVIDER_NOT_FOUND", None),
     "POST /oauth/oidc/providers/{providerId}/invalidate": ("OIDC_PROVIDER_NOT_FOUND", None),
     "POST /oauth/oidc/providers/{providerId}/reactivate": ("OIDC_PROVIDER_NOT_FOUND", None),
 }

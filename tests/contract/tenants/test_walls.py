@@ -179,6 +179,8 @@ VALUES = {
     "<slug:tab>": "data",
     "<uuid:entity_id>": str(uuid4()),
     "<str:client_id>": "c1",
+    "<uuid:provider_id>": str(uuid4()),
+    "<name:key_id>": "crm-1",
     "<int:member_id>": "1",
     "<uuid:invitation_id>": str(uuid4()),
 }

@@ -1,0 +1,36 @@
+"""What cannot be taken back is asked about first; production wants its name typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+
+from tenants.models import Environment
+from tenants.ui.console.place import Place
+
+
+class TypedForm(forms.Form):
+    """Asks for the environment's name."""
+
+    typed = forms.CharField(label=lazy("Name of the environment"), widget=forms.TextInput({"autocomplete": "off"}))
+
+    def __init__(self, data: Any, *, name: str) -> None:
+        super().__init__(data)
+        self._name = name
+
+    def clean_typed(self) -> str:
+        if self.cleaned_data["typed"] != self._name:
+            raise forms.ValidationError(_("This is not %(name)s.") % {"name": self._name})
+        return self._name
+
+
+def confirmation(request: HttpRequest, place: Place) -> forms.Form:
+    """The form of a page that asks once more; it has a field only in production."""
+    data = request.POST if request.method == "POST" else None
+    if place.environment.kind == Environment.Kind.PRODUCTION:
+        return TypedForm(data, name=place.environment.name)
+    return forms.Form(data)

@@ -1,0 +1,69 @@
+"""A node beside the pages, on a loop of its own, so that they have an API to ask; identity providers beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
+from typing import Any, TypeVar
+
+from cyoda.clock import system_clock
+from cyoda.conf import load
+from cyoda.data_plane import OnLoop
+from cyoda.pages_api import NodePagesApi, asked_by_pages
+from cyoda.runtime import Node, build_node
+from tenants.identity.keys import KeyPair
+from tenants.services.directory import StoredTenants
+from tenants.services.identity import stored_identity
+from tenants.services.off_loop import OrmThread
+from tests.contract.http.conftest import no_pages, pem_of
+from workflows.storage.memory.store import MemoryStorage
+
+T = TypeVar("T")
+
+
+class Served:
+    """The node, and its loop for what a test wants to run there."""
+
+    def __init__(self, node: Node, loop: asyncio.AbstractEventLoop) -> None:
+        self.node = node
+        self._loop = OnLoop(loop)
+
+    def run(self, act: Coroutine[Any, Any, T]) -> T:
+        return self._loop.run(act)
+
+
+@contextmanager
+def served(key: KeyPair, **settings: str) -> Iterator[Served]:
+    """A node in jwt mode over the rows of the test's database; meanwhile the pages ask it."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    stack = AsyncExitStack()
+    try:
+        node = OnLoop(loop).run(_started(stack, {"CYODA_JWT_SIGNING_KEY": pem_of(key.private_key)} | settings))
+        with asked_by_pages(NodePagesApi(node.api, OnLoop(loop))):
+            yield Served(node, loop)
+    finally:
+        OnLoop(loop).run(stack.aclose())
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+async def _started(stack: AsyncExitStack, settings: dict[str, str]) -> Node:
+    conf, orm = load({"CYODA_IAM_MODE": "jwt"} | settings), OrmThread()
+    stack.push_async_callback(orm.close)
+
+    async def make_schema(_: str) -> None:
+        """Data is in memory here."""
+
+    tenants = StoredTenants(orm, make_schema, auto_create=False)
+    identity = stored_identity(conf, system_clock, orm, tenants)
+    node = build_node(conf, MemoryStorage(), fallback=no_pages, clock=system_clock, identity=identity)
+    await node.platform.storage.open()
+    stack.push_async_callback(node.platform.storage.close)
+    await stack.enter_async_context(tenants)
+    await stack.enter_async_context(identity.background)
+    return node
