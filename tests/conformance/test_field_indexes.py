@@ -175,6 +175,9 @@ async def test_what_is_found_by_index_is_one_state_in_id_order(home: Home) -> No
     assert [version.id for version in found] == sorted(version.id for version in found)
     again = await home.scan(narrowing=narrowing, indexed=frozenset(["$.value"]))
     assert sum(version.document.value == {"value": "x"} for version in again) == 1_249
+    behind = {"narrowing": narrowing, "indexed": frozenset(["$.value"]), "after": again[700].entity_id, "at_first": 3}
+    assert await home.scan(**behind) == again[701:]
+    assert await home.scan(**behind, descending=True) == again[699::-1]
 
 
 async def test_changes_and_deletions_are_seen_by_index(home: Home) -> None:

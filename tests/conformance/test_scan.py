@@ -158,3 +158,19 @@ async def test_the_model_name_is_taken_literally(home: Home) -> None:
 
 def _by_id(*versions: object) -> list:
     return sorted(versions, key=lambda version: version.entity_id)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("mode", ["latest", "at", "snapshot"])
+async def test_a_scan_goes_on_after_an_id_in_both_directions(home: Home, mode: str) -> None:
+    await home.commit(*(created(number) for number in range(10)))
+    state = {"latest": {}, "at": {"at": FAR_FUTURE}, "snapshot": {"snapshot": await home.begin()}}[mode]
+    everything = await home.scan(**state)
+    backwards = everything[::-1]
+    assert await home.scan(descending=True, **state) == backwards
+    assert await home.scan(descending=True, limit=3, **state) == backwards[:3]
+    assert await home.scan(after=everything[3].entity_id, limit=4, **state) == everything[4:8]
+    assert await home.scan(after=everything[3].entity_id, descending=True, **state) == everything[2::-1]
+    assert await home.scan(after=everything[9].entity_id, **state) == []
+    between = UUID(int=everything[4].entity_id.int - 1)
+    assert await home.scan(after=between, at_first=2, **state) == everything[4:]
+    assert await home.scan(after=between, at_first=1, descending=True, **state) == everything[3::-1]

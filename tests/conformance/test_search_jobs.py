@@ -274,3 +274,14 @@ async def test_dropped_work_is_never_due(jobs: Jobs) -> None:
     job = await jobs.add()
     await jobs.store.drop_work(Work(tenant=jobs.home.tenant, kind="search", id=job.id))
     assert await jobs.take("search", jobs.now + 9 * MINUTE) == []
+
+
+async def test_the_last_jobs_are_listed_the_newest_first(jobs: Jobs, stranger: Home) -> None:
+    old, same, new = [await jobs.add(created_at=jobs.now + TICK * ticks) for ticks in (0, 1, 1)]
+    later = sorted([same, new], key=lambda job: job.id, reverse=True)
+    listed = jobs.store.search_jobs
+    assert list(await listed(jobs.home.tenant, limit=3)) == [*later, old]
+    assert list(await listed(jobs.home.tenant, limit=2)) == later
+    assert list(await listed(jobs.home.tenant, before=later[0].id, limit=5)) == [later[1], old]
+    assert list(await listed(jobs.home.tenant, before=new_id(), limit=5)) == []
+    assert list(await listed(stranger.tenant, limit=5)) == []

@@ -61,6 +61,8 @@ _PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("DELETE", "/message/{messageId}", DELETE, messages.delete_message),
     ("DELETE", "/message", DELETE, messages.delete_messages),
     ("POST", "/search/async/{entityName}/{modelVersion}", READ, search_jobs.submit_search),
+    ("GET", "/search/async", READ, search_jobs.list_searches),
+    ("GET", "/search/async/{jobId}/details", READ, search_jobs.search_details),
     ("GET", "/search/async/{jobId}/status", READ, search_jobs.search_status),
     ("GET", "/search/async/{jobId}", READ, search_jobs.search_results),
     ("PUT", "/search/async/{jobId}/cancel", READ, search_jobs.cancel_search),

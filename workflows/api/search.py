@@ -61,6 +61,12 @@ SEARCH_ERRORS = (
 @operation(
     "Search the entities of a model: all that satisfy a condition, one a line",
     query("limit", Annotated[int, Meta(ge=1, le=MAX_LIMIT)], "More matches are refused; 1000 unless given."),
+    query(
+        "after",
+        str,
+        "An entity's id, or empty: answer one page, the first `limit` matches behind that id, in the order of ids "
+        "(with `sort=@id:desc` in descending order). A page shorter than `limit` is the last one.",
+    ),
     query("sort", list[str], "`path:asc`, `path:desc`; repeatable."),
     POINT_IN_TIME,
     query("trackingRead", bool, "Add the matches to what the joined transaction has read."),
@@ -91,6 +97,7 @@ async def search(request: ApiRequest, platform: Platform, join: Join | None) -> 
         at=at,
         sort=sort,
         tracking=tracking,
+        after=request.query_text("after"),
         platform=platform,
         join=join,
     )

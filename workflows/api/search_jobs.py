@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from msgspec import Meta
+from msgspec import Meta, Raw
 
 from cyoda import jsonio
 from cyoda.clock import utc_text
@@ -23,7 +23,8 @@ from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import BODY_LIMIT_BYTES, UNREADABLE_REQUEST_BODY, model_key
 from workflows.api.conditions import Condition
-from workflows.api.wire import POINT_IN_TIME, Entity, Moment, Shape
+from workflows.api.entity_reads import ActorShape
+from workflows.api.wire import POINT_IN_TIME, Entity, ModelKeyShape, Moment, Shape
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.services import search_jobs
 from workflows.services.entity_reads import MAX_PAGE_NUMBER, MAX_PAGE_SIZE
@@ -46,6 +47,27 @@ class JobShape(Shape, frozen=True, kw_only=True):
     entities_count: int
     calculation_time_millis: int
     expiration_date: Moment
+
+
+class JobDetailsShape(JobShape, frozen=True, kw_only=True):
+    """What was asked beside how far it is. `examinedCount` and `foundCount` rise while the job runs; what was found of
+    a job that did not succeed is gone."""
+
+    id: UUID
+    model_key: ModelKeyShape
+    condition: Any
+    sort: list[str] = []
+    point_in_time: Moment = ""
+    submitted_by: ActorShape
+    examined_count: int
+    found_count: int
+
+
+class JobListShape(Shape, frozen=True, kw_only=True):
+    """`next`: what to ask `before` for older ones; absent when there are none."""
+
+    jobs: list[JobDetailsShape]
+    next: str = ""
 
 
 class LegacyJobShape(Shape, frozen=True, kw_only=True):
@@ -103,6 +125,26 @@ async def submit_search(request: ApiRequest, platform: Platform) -> Response:
 @operation("How far a search is", answer=JobShape, errors=_JOB_ERRORS)
 async def search_status(request: ApiRequest, platform: Platform) -> Response:
     return await _status(request, platform, "searchJobStatus")
+
+
+@operation("What a search was asked for and how far it is", answer=JobDetailsShape, errors=_JOB_ERRORS)
+async def search_details(request: ApiRequest, platform: Platform) -> Response:
+    job = await search_jobs.search_status(request.principal, request.path_uuid("jobId"), platform=platform)
+    return json_response(_details(job))
+
+
+@operation(
+    "List the searches, the last one first",
+    query("limit", Annotated[int, Meta(ge=1, le=search_jobs.MAX_LISTED)], "100 unless given."),
+    query("before", UUID, "Those that were submitted before this one."),
+    answer=JobListShape,
+    errors=[StorageUnavailable],
+)
+async def list_searches(request: ApiRequest, platform: Platform) -> Response:
+    limit, before = request.query_int32("limit", search_jobs.DEFAULT_LISTED), request.query_uuid("before")
+    jobs = await search_jobs.last_searches(request.principal, before=before, limit=limit, platform=platform)
+    older = {"next": str(jobs[-1].id)} if len(jobs) == limit else {}
+    return json_response({"jobs": [_details(job) for job in jobs], **older})
 
 
 @operation("How far a search is (older clients)", answer=LegacyJobShape, errors=_JOB_ERRORS, deprecated=True)
@@ -173,3 +215,19 @@ def _job(job: SearchJob, name: str) -> dict[str, object]:
         "calculationTimeMillis": job.calculation_ms,
         "expirationDate": utc_text(job.announced_until),
     }
+
+
+def _details(job: SearchJob) -> dict[str, object]:
+    details: dict[str, object] = {
+        "id": job.id,
+        "modelKey": {"name": job.model.name, "version": job.model.version},
+        "condition": Raw(job.asked),
+        "submittedBy": {"id": job.submitter.id, "kind": job.submitter.kind},
+        "examinedCount": job.examined,
+        "foundCount": job.found,
+    }
+    if job.sort:
+        details["sort"] = [f"{field.key}:{'desc' if field.key.descending else 'asc'}" for field in job.sort]
+    if job.at is not None:
+        details["pointInTime"] = utc_text(job.at)
+    return details | _job(job, "searchJobStatus")

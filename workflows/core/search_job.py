@@ -17,6 +17,9 @@ ANNOUNCED_LIFE = timedelta(hours=24)
 """How long after its creation a job is announced to be there; it is never removed earlier (contract: search Q13)."""
 
 
+MATCH_ALL = b'{"type":"group","operator":"AND","conditions":[]}'
+
+
 class JobStatus(StrEnum):
     """RUNNING is left once, for good."""
 
@@ -55,6 +58,11 @@ class SearchJob(msgspec.Struct, frozen=True, kw_only=True):
     def count(self) -> int:
         """Entities of the result: 0 until there is one."""
         return self.found if self.status is JobStatus.SUCCESSFUL else 0
+
+    @property
+    def asked(self) -> bytes:
+        """The condition, also of a submission that had none and asks for everything."""
+        return self.condition.strip() or MATCH_ALL
 
     @property
     def calculation_ms(self) -> int:

@@ -1,11 +1,17 @@
-"""Direct search: all matches or a refusal, never a cut-off answer (contract: search 2, 4, 5, 7)."""
+"""Direct search: all matches or a refusal, never a cut-off answer (contract: search 2, 4, 5, 7).
+
+Pages of matches, by the id that the page before ended with, are ours beside the contract.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from cyoda.errors import BadRequest, ModelNotFound, ScanBudgetExhausted, SearchResultLimit
 from cyoda.principal import Principal
@@ -24,7 +30,15 @@ from workflows.storage.base import Batch, Scan, Snapshot
 
 DEFAULT_LIMIT = 1000
 MAX_LIMIT = 10_000
+UNPAGED_ORDER = "pages after an entity are in the order of ids: sort by @id or by nothing"
 BUDGET_EXHAUSTED = "search scan budget exhausted; narrow the query or add an indexable predicate"
+
+
+class Page(NamedTuple):
+    """Matches behind the id `after`, in ascending order of ids or in descending; None for `after` is the beginning."""
+
+    after: UUID | None
+    descending: bool = False
 
 
 async def explain_direct(
@@ -64,20 +78,23 @@ async def search_direct(
     at: datetime | None = None,
     sort: Sequence[str] = (),
     tracking: bool = False,
+    after: str | None = None,
     platform: Platform,
     join: Join | None = None,
 ) -> list[Version]:
     """All entities of a model that satisfy a condition, in sort order (id order last).
 
-    `limit` is the text of the query parameter: a cap on the matches, not a page. `tracking` adds the committed matches
+    `limit` is the text of the query parameter: a cap on the matches, not a page. With `after`, an entity's id or empty
+    for the beginning, it is a page: the first matches behind that id, by id. `tracking` adds the committed matches
     to the read set of the joined transaction. Raises, in the contract's order (search 2.5): BadRequest,
     InvalidFieldPath, InvalidCondition, ModelNotFound, ConditionTypeMismatch, SearchResultLimit, ScanBudgetExhausted.
     """
     tree, sort_keys, cap = _parsed(condition, sort, limit, platform)
+    page = None if after is None else _page(after, sort_keys)
 
     async def attempt(view: View) -> list[Version]:
         configured = await _known(view, key)
-        search = Search(principal, configured, tree, sort_keys, cap, platform)
+        search = Search(principal, configured, tree, () if page else sort_keys, cap, platform, page=page)
         if join is None or at is not None:
             return await search.committed(at=at)
         async with platform.transactions.run(principal, join) as transaction:
@@ -95,6 +112,17 @@ def _parsed(
     cap = search_limit(limit)
     check_structure(tree)
     return tree, sort_keys, cap
+
+
+def _page(after: str, sort_keys: Sequence[SortKey]) -> Page:
+    """Raises BadRequest."""
+    try:
+        entity_id = UUID(after) if after else None
+    except ValueError:
+        raise BadRequest("invalid after: not an entity id") from None
+    if [key for key in sort_keys if (key.source, key.path) != ("meta", "id")]:
+        raise BadRequest(UNPAGED_ORDER)
+    return Page(entity_id, any(key.descending for key in sort_keys))
 
 
 async def _known(view: View, key: ModelKey) -> Configured:
@@ -134,7 +162,7 @@ class Explanation:
 
 
 class Search:
-    """One validated search, ready to run; `cap` None means all matches."""
+    """One validated search, ready to run; `cap` None means all matches. Of a `page` it is how many at most."""
 
     def __init__(
         self,
@@ -144,6 +172,8 @@ class Search:
         sort_keys: Sequence[SortKey],
         cap: int | None,
         platform: Platform,
+        *,
+        page: Page | None = None,
     ) -> None:
         validate(condition, configured.fields)
         fields = resolve_sort(sort_keys, configured.fields)
@@ -154,29 +184,28 @@ class Search:
         self._model = configured.key
         self._indexed = configured.model.indexed
         self._cap = cap
+        self._page = page
         self._storage = platform.storage
         self._budget = platform.limits.scan_budget
 
     async def committed(self, *, at: datetime | None = None) -> list[Version]:
-        found: list[Version] = []
-        async for version in self._matches(at=at):
-            self._add(found, version)
-        return self._sorted(found)
+        return self._sorted(await self._taken(self._scan(at, None)))
 
     async def joined(self, transaction: Transaction, *, tracking: bool) -> list[Version]:
         """The snapshot's matches without what the transaction replaced, plus its own matching versions."""
         own = transaction.buffered(self._model)
-        committed: list[Version] = []
-        own_matches = [v for v in own.values() if not v.deleted and self._predicate(v.document.value, v)]
-        async for version in self._matches(snapshot=await transaction.snapshot()):
-            if version.entity_id not in own:
-                self._add(committed, version)
-        if self._cap is not None and len(committed) + len(own_matches) > self._cap:
+        descending = self._page is not None and self._page.descending
+        own_matches = [v for v in own.values() if self._is_asked_for(v) and self._predicate(v.document.value, v)]
+        own_matches.sort(key=_by_id, reverse=descending)
+        committed = await self._taken(self._scan(None, await transaction.snapshot()), without=own)
+        found = list(heapq.merge(committed, own_matches, key=_by_id, reverse=descending))
+        if self._page is not None:
+            found = found[: self._cap]
+        elif self._cap is not None and len(found) > self._cap:
             raise SearchResultLimit
         if tracking:
-            transaction.track(committed)
-        own_matches.sort(key=_by_id)
-        return self._sorted(list(heapq.merge(committed, own_matches, key=_by_id)))
+            transaction.track(version for version in found if version.entity_id not in own)
+        return self._sorted(found)
 
     async def explained(self, *, at: datetime | None = None, snapshot: Snapshot | None = None) -> Explanation:
         """How the committed state is searched, by doing it. Raises ScanBudgetExhausted."""
@@ -194,12 +223,20 @@ class Search:
             is_residual=not (plan.exact and self._narrowing.exact),
         )
 
-    async def _matches(self, *, at: datetime | None = None, snapshot: Snapshot | None = None) -> AsyncIterator[Version]:
-        async for _, found in self._batches(self._scan(at, snapshot)):
-            for version in found:
-                yield version
+    async def _taken(self, scan: Scan, *, without: Collection[UUID] = ()) -> list[Version]:
+        """The matches, or as many as a page holds. Raises SearchResultLimit, ScanBudgetExhausted."""
+        taken: list[Version] = []
+        async with aclosing(self._batches(scan)) as batches:
+            async for _, found in batches:
+                taken += [version for version in found if version.entity_id not in without]
+                if self._cap is not None and len(taken) >= self._cap:
+                    if self._page is not None:
+                        return taken[: self._cap]
+                    if len(taken) > self._cap:
+                        raise SearchResultLimit
+        return taken
 
-    async def _batches(self, scan: Scan) -> AsyncIterator[tuple[Batch, Sequence[Version]]]:
+    async def _batches(self, scan: Scan) -> AsyncGenerator[tuple[Batch, Sequence[Version]]]:
         """Each batch with its matches. What needs no second look is not counted against the budget."""
         judged, predicate = 0, self._predicate
         async for batch in self._storage.scan(self._tenant, scan):
@@ -215,12 +252,23 @@ class Search:
         return batch.exact and self._narrowing.exact
 
     def _scan(self, at: datetime | None, snapshot: Snapshot | None) -> Scan:
-        return Scan(model=self._model, at=at, snapshot=snapshot, narrowing=self._narrowing, indexed=self._indexed)
+        page = self._page or Page(None)
+        return Scan(
+            model=self._model,
+            at=at,
+            snapshot=snapshot,
+            narrowing=self._narrowing,
+            indexed=self._indexed,
+            after=page.after,
+            descending=page.descending,
+            at_first=self._cap if self._page else None,
+        )
 
-    def _add(self, found: list[Version], version: Version) -> None:
-        if len(found) == self._cap:
-            raise SearchResultLimit
-        found.append(version)
+    def _is_asked_for(self, own: Version) -> bool:
+        page = self._page
+        if own.deleted or page is None or page.after is None:
+            return not own.deleted
+        return own.entity_id < page.after if page.descending else own.entity_id > page.after
 
     def _sorted(self, found: list[Version]) -> list[Version]:
         key = self._sort_key

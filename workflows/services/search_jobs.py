@@ -21,6 +21,7 @@ from workflows.services.platform import Platform
 from workflows.storage.base import Work
 
 DEFAULT_PAGE_SIZE = 1000
+DEFAULT_LISTED, MAX_LISTED = 100, 1000
 FOUND_AFTER = timedelta(seconds=5)
 """A job that no worker was woken for, or that none took, is found by those who look for work after this time."""
 _INTEGER = re.compile(r"[+-]?0*[0-9]{1,18}")
@@ -75,6 +76,15 @@ async def search_status(principal: Principal, job_id: UUID, *, platform: Platfor
     if job is None:
         raise SearchJobNotFound(job_id)
     return job
+
+
+async def last_searches(
+    principal: Principal, *, before: UUID | None = None, limit: int, platform: Platform
+) -> Sequence[SearchJob]:
+    """The tenant's jobs, the newest first, or those older than one. Raises BadRequest."""
+    if not 1 <= limit <= MAX_LISTED:
+        raise BadRequest(f"limit must be between 1 and {MAX_LISTED}")
+    return await platform.storage.search_jobs(principal.tenant, before=before, limit=limit)
 
 
 class PageRequest(NamedTuple):

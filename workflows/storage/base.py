@@ -82,7 +82,9 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which live entities of a model, in ascending id order.
+    """Which live entities of a model, in ascending id order, or in descending.
+
+    `after` leaves out those up to an id, in that order, and the id itself.
 
     `at` is an inclusive instant; with a `snapshot` besides, what the snapshot sees of that instant. Neither means the
     latest committed state.
@@ -96,8 +98,12 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     narrowing: Narrowing | None = None
     indexed: frozenset[str] = frozenset()
     """The fields that the model declares indexed (`$.a.b`, `@state`); a backend may find what is narrowed by them."""
+    after: UUID | None = None
+    descending: bool = False
     offset: int = 0
     limit: int | None = None
+    at_first: int | None = None
+    """How many a reader who means to stop early takes at first: a backend need not fetch more than that before."""
 
 
 class Batch(list[Version]):
@@ -320,6 +326,10 @@ class SearchJobStore(Protocol):
         ...
 
     async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None: ...
+
+    async def search_jobs(self, tenant: TenantId, *, before: UUID | None = None, limit: int) -> Sequence[SearchJob]:
+        """The last jobs, the newest first, or those older than one; of one that is gone there is none older."""
+        ...
 
     async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
         """Take a running job whose lease, if it had one, has run out, and count the attempt; it starts empty again.

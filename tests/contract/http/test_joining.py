@@ -31,6 +31,11 @@ async def test_a_joined_request_sees_and_stages_what_others_do_not_see(api: http
         assert len(ok(await api.get("/entity/order/1", headers=joined))) == 2
         found = await api.post("/search/direct/order/1?sort=amount", json=MATCH_ALL, headers=joined)
         assert [json.loads(line)["data"]["amount"] for line in found.text.splitlines()] == [7, 8]
+        pages: list[list[str]] = []
+        for query in ("after=", f"after={min(order, staged)}", f"after={max(order, staged)}&sort=@id:desc"):
+            page = await api.post(f"/search/direct/order/1?limit=1&{query}", json=MATCH_ALL, headers=joined)
+            pages.append([json.loads(line)["meta"]["id"] for line in page.text.splitlines()])
+        assert pages == [[min(order, staged)], [max(order, staged)], [min(order, staged)]]
         assert (await read(api, order))["data"]["amount"] == 1
         refused(await api.get(f"/entity/{staged}"), 404, "ENTITY_NOT_FOUND")
         await transaction.lock.acquire()

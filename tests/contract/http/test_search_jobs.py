@@ -70,6 +70,31 @@ async def amounts(api: httpx.AsyncClient, condition: object = MATCH_ALL, query: 
     return found
 
 
+async def test_searches_are_listed_with_what_was_asked_the_last_one_first(
+    api: httpx.AsyncClient, orders: list[str], unattended: Platform
+) -> None:
+    moment = (await read(api, orders[0]))["meta"]["creationDate"]
+    condition = simple("$.amount", "GREATER_THAN", 1)
+    first = await started(api, condition, f"?sort=amount:desc&pointInTime={moment}")
+    await ended(api, first)
+    second = str(await submitted(unattended))
+    assert [job["id"] for job in ok(await api.get("/search/async"))["jobs"]] == [second, first]
+    page = ok(await api.get("/search/async?limit=1"))
+    assert (page["jobs"][0]["id"], page["next"]) == (second, second)
+    older = ok(await api.get(f"/search/async?limit=5&before={second}"))
+    (listed,) = older["jobs"]
+    assert "next" not in older
+    assert listed == ok(await api.get(f"/search/async/{first}/details"))
+    assert listed.items() >= {
+        "modelKey": {"name": "order", "version": 1}, "condition": condition, "sort": ["amount:desc"],
+        "pointInTime": moment, "searchJobStatus": "SUCCESSFUL", "entitiesCount": 1, "foundCount": 1,
+    }.items()  # fmt: skip
+    assert (page["jobs"][0]["condition"], page["jobs"][0]["searchJobStatus"]) == (MATCH_ALL, "RUNNING")
+    assert ok(await api.get(f"/search/async?before={UNKNOWN}"))["jobs"] == []
+    refused(await api.get("/search/async?limit=0"), 400, "BAD_REQUEST")
+    refused(await api.get("/search/async?before=x"), 400, "BAD_REQUEST", parameter="before")
+
+
 async def test_a_search_is_submitted_runs_and_is_read_in_pages(api: httpx.AsyncClient, orders: list[str]) -> None:
     answer = await api.post(f"{PATH}?sort=amount", json=simple("$.amount", "GREATER_THAN", 1))
     assert answer.headers["content-type"] == "application/json"

@@ -65,6 +65,32 @@ async def test_more_matches_than_the_limit_are_a_refusal(api: httpx.AsyncClient,
     )  # fmt: skip
 
 
+async def test_pages_go_on_after_an_entity_in_the_order_of_ids_in_both_directions(api: httpx.AsyncClient) -> None:
+    await model(api)
+    kept = sorted([await entity(api, {"amount": number, "name": "kept"}) for number in range(7)])
+    await entity(api, {"amount": 9, "name": "other"})
+    condition = simple("$.name", "EQUALS", "kept")
+
+    async def page(query: str) -> list[str]:
+        answer = await api.post(f"{PATH}?limit=3&{query}", json=condition)
+        assert answer.status_code == 200, answer.text
+        return [json.loads(line)["meta"]["id"] for line in answer.text.splitlines()]
+
+    assert await page("after=") == kept[:3]
+    assert await page(f"after={kept[2]}") == kept[3:6]
+    assert await page(f"after={kept[5]}") == kept[6:]
+    assert await page(f"after={kept[6]}") == []
+    assert await page("after=&sort=@id:desc") == kept[:3:-1]
+    assert await page(f"after={kept[3]}&sort=@id:desc") == kept[2::-1]
+    moment = (await read(api, kept[1]))["meta"]["creationDate"]
+    assert set(await page(f"after=&pointInTime={moment}")) <= set(kept)
+    refused(await api.post(f"{PATH}?after=x", json=condition), 400, "BAD_REQUEST", "invalid after: not an entity id")
+    refused(
+        await api.post(f"{PATH}?after=&sort=amount", json=condition), 400, "BAD_REQUEST",
+        "pages after an entity are in the order of ids: sort by @id or by nothing",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("limit", "message"),
     [("0", "invalid limit"), ("-1", "invalid limit"), ("x", "invalid limit"), ("10001", "limit exceeds maximum 10000")],

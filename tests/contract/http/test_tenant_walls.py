@@ -82,6 +82,8 @@ CROSSINGS: dict[str, list[Crossing]] = {
     "DELETE /message/{messageId}": [NO_ENTITY],
     "DELETE /message": [Crossing(None, json=["{messageId}"])],
     "POST /search/async/{entityName}/{modelVersion}": [Crossing("MODEL_NOT_FOUND", json=MATCH_ALL)],
+    "GET /search/async": [NOTHING_THERE, Crossing(None, "?before={jobId}")],
+    "GET /search/async/{jobId}/details": [NO_JOB],
     "GET /search/async/{jobId}/status": [NO_JOB],
     "GET /search/async/{jobId}": [NO_JOB, Crossing("SEARCH_JOB_NOT_FOUND", "?pageSize=5&pageNumber=1")],
     "PUT /search/async/{jobId}/cancel": [NO_JOB],
@@ -165,7 +167,8 @@ async def estate(api: httpx.AsyncClient, owned: dict[str, str]) -> list[str]:
     paths = (
         "/model/", "/model/export/SIMPLE_VIEW/order/1", "/model/order/1/workflow/export", "/entity/order/1",
         "/entity/{entityId}/changes", "/entity/stats", "/entity/stats/states", "/audit/entity/{entityId}",
-        "/message/{messageId}", "/search/async/{jobId}/status", "/search/async/{jobId}",
+        "/message/{messageId}", "/search/async/{jobId}/details", "/search/async/{jobId}/status",
+        "/search/async/{jobId}",
     )  # fmt: skip
     answers = [await api.get(filled(path, owned)) for path in paths]
     assert [answer.status_code for answer in answers] == [200] * len(paths)

@@ -55,7 +55,9 @@ class Entities:
     def scan(self, scan: Scan) -> Sequence[Version]:
         """All that the scan asks for; the narrowing is not used, which is a superset too."""
         found: list[Version] = []
-        for entity_id in sorted(self._of_model.get(scan.model, ())):
+        for entity_id in sorted(self._of_model.get(scan.model, ()), reverse=scan.descending):
+            if scan.after is not None and (entity_id >= scan.after if scan.descending else entity_id <= scan.after):
+                continue
             version = self.seen(entity_id, scan.snapshot, scan.at)
             if version:
                 found.append(version)

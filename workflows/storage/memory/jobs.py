@@ -60,6 +60,13 @@ class SearchJobs:
         row = self._jobs.get(job_id)
         return row.job if row else None
 
+    def last(self, before: UUID | None, limit: int) -> Sequence[SearchJob]:
+        newest_first = sorted((row.job for row in self._jobs.values()), key=_age, reverse=True)
+        if before is None:
+            return newest_first[:limit]
+        bound = self.get(before)
+        return [job for job in newest_first if bound and _age(job) < _age(bound)][:limit]
+
     def hold(self, job_id: UUID, lease: Lease, now: datetime) -> SearchJob | None:
         row = self._running(job_id)
         if row is None or (row.lease is not None and row.lease.until > now):
@@ -110,3 +117,7 @@ class SearchJobs:
     def _held(self, job_id: UUID, holder: UUID) -> _Job | None:
         row = self._running(job_id)
         return row if row and row.lease and row.lease.holder == holder else None
+
+
+def _age(job: SearchJob) -> tuple[datetime, UUID]:
+    return job.created_at, job.id

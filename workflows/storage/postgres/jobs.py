@@ -55,6 +55,9 @@ class SearchJobs:
         found = await self._pool.fetch(self._sql["search_job"], job_id)
         return _job(found[0]) if found else None
 
+    async def last(self, before: UUID | None, limit: int) -> Sequence[SearchJob]:
+        return [_job(row) for row in await self._pool.fetch(self._sql["last_search_jobs"], before, limit)]
+
     async def hold(self, job_id: UUID, lease: Lease, now: datetime) -> SearchJob | None:
         held = await self._changed("hold_search_job", job_id, lease.holder, lease.until, now, self._sql.schema)
         return _job(held[0]) if held else None

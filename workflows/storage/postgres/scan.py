@@ -16,7 +16,7 @@ from workflows.storage.postgres.statements import Statements
 BATCH = 500
 MAX_CANDIDATES = 10_000
 """Where indexes lead to more, the model is looked through page by page."""
-_FIRST = UUID(int=0)
+_FIRST, _LAST = UUID(int=0), UUID(int=(1 << 128) - 1)
 _CERTAIN = 1
 """The number of rows whose head is what it says; of others it says nothing."""
 _COLUMNS = 16
@@ -54,8 +54,8 @@ class Scans:
             at_snapshot = snapshots.text_of(scan.snapshot, self._pool.system_identifier)
         elif scan.at is not None:
             at_snapshot = (await self._fetch(self._sql["snapshot"]))[0][0]
-        elif (found := access.candidates(scan, self._sql, first=3)) is not None:
-            answer = await self._look_up(found)
+        elif (found := access.candidates(scan, self._sql, first=4)) is not None:
+            answer = await self._look_up(scan, found)
             if isinstance(answer, _Found):
                 async for batch in self._found(answer, found.exact):
                     yield batch
@@ -70,9 +70,9 @@ class Scans:
     async def _pages(
         self, scan: Scan, at_snapshot: str | None, narrowed: planner.PlainCondition | None
     ) -> AsyncIterator[Batch]:
-        missing, after, offset = scan.limit, None, scan.offset
+        missing, after, offset, most = scan.limit, scan.after, scan.offset, _first_size(scan)
         while missing is None or missing > 0:
-            size = BATCH if missing is None else min(BATCH, missing)
+            size = most if missing is None else min(most, missing)
             found, is_exact = await self._page(scan, at_snapshot, after, offset, size, narrowed)
             if at_snapshot is None:  # the first page of the latest state says which state that is
                 at_snapshot = next(row[2] for row in found if row[0] == 0)
@@ -82,32 +82,33 @@ class Scans:
             if len(page) < size:
                 return
             missing = None if missing is None else missing - size
-            after, offset = page[-1].entity_id, 0
+            after, offset, most = page[-1].entity_id, 0, min(BATCH, most * 2)
 
     async def _page(
         self, scan: Scan, at_snapshot: str | None, after: UUID | None, offset: int, size: int,
         narrowed: planner.PlainCondition | None,
     ) -> tuple[Sequence[Row], bool]:  # fmt: skip
         """The rows, and whether those numbered 1 are just what the narrowing accepts."""
-        arguments: list[object] = [scan.model.id, offset, size]
+        arguments: list[object] = [scan.model.id, offset, size, after or _start(scan)]
         if at_snapshot is None:
             name = "scan_latest"
         else:
             name = "scan_snapshot"
-            arguments += [after or _FIRST, snapshots.parsed(at_snapshot)]
+            arguments.append(snapshots.parsed(at_snapshot))
             if scan.at is not None:
                 name = "scan_instant"
                 arguments.append(scan.at)
         condition = narrowed or planner.condition(scan.narrowing, first=len(arguments) + 1)
-        sql = self._sql[name].replace("{narrowing}", condition.sql)
+        sql = _ordered(self._sql[name], scan).replace("{narrowing}", condition.sql)
         return await self._fetch(sql, *arguments, *condition.parameters), condition.exact
 
     # --- by index -----------------------------------------------------------------------------------------------
 
-    async def _look_up(self, candidates: access.Candidates) -> _Found | str:
+    async def _look_up(self, scan: Scan, candidates: access.Candidates) -> _Found | str:
         """What the indexes lead to; when that is too much, the snapshot to read page by page instead."""
-        sql = self._sql["scan_candidates"].replace("{candidates}", candidates.sql)
-        found = await self._fetch(sql, BATCH, MAX_CANDIDATES + 1, *candidates.parameters)
+        sql = _ordered(self._sql["scan_candidates"], scan).replace("{candidates}", candidates.sql)
+        arguments = (_first_size(scan), MAX_CANDIDATES + 1, scan.after or _start(scan))
+        found = await self._fetch(sql, *arguments, *candidates.parameters)
         token = next(row for row in found if row[0] == 0)
         _, _, snapshot, *_, too_many, entity_ids, moments, lossy = token
         if too_many:
@@ -141,6 +142,20 @@ class Scans:
     async def _fetch(self, sql: str, *arguments: object) -> Sequence[Row]:
         async with self._pool.scanning():
             return await self._pool.fetch(sql, *arguments, seconds=self._pool.settings.scan_timeout)
+
+
+def _first_size(scan: Scan) -> int:
+    return BATCH if scan.at_first is None else max(1, min(BATCH, scan.at_first))
+
+
+def _start(scan: Scan) -> UUID:
+    """What all ids are behind."""
+    return _LAST if scan.descending else _FIRST
+
+
+def _ordered(sql: str, scan: Scan) -> str:
+    behind, direction = ("<", "DESC") if scan.descending else (">", "ASC")
+    return sql.replace("{behind}", behind).replace("{direction}", direction)
 
 
 def _batch(found: Sequence[Row], *, exact: bool) -> Batch:

@@ -175,6 +175,9 @@ class PostgresStorage:
     async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None:
         return await (await self._of(tenant)).jobs.get(job_id)
 
+    async def search_jobs(self, tenant: TenantId, *, before: UUID | None = None, limit: int) -> Sequence[SearchJob]:
+        return await (await self._of(tenant)).jobs.last(before, limit)
+
     async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
         return await (await self._of(tenant)).jobs.hold(job_id, lease, now)
 

@@ -10,12 +10,12 @@ FROM {schema}.head h
 WHERE {model} AND NOT h.deleted AND h.lossy
 
 -- name: scan_candidates
--- The first $1 of the latest state by id, and in a row numbered 0 what follows them; $2 candidates are too many.
+-- The first $1 of the latest state behind the id $3, and in a row numbered 0 what follows them; $2 candidates are too many.
 -- Rows whose candidate is lossy are numbered 2.
 WITH found AS MATERIALIZED (
-    SELECT entity_id, valid_from, lossy FROM ({candidates}) c LIMIT $2
+    SELECT entity_id, valid_from, lossy FROM ({candidates}) c WHERE entity_id {behind} $3 LIMIT $2
 ), first AS MATERIALIZED (
-    SELECT entity_id, valid_from, lossy FROM found ORDER BY entity_id LIMIT $1
+    SELECT entity_id, valid_from, lossy FROM found ORDER BY entity_id {direction} LIMIT $1
 )
 SELECT 0 AS number, NULL::uuid AS entity_id, pg_current_snapshot()::text AS model_name, NULL::int, NULL::int,
     NULL::text, NULL::text, NULL::timestamptz, NULL::timestamptz, NULL::uuid, NULL::text, NULL::text, NULL::text,
@@ -23,7 +23,7 @@ SELECT 0 AS number, NULL::uuid AS entity_id, pg_current_snapshot()::text AS mode
     (SELECT count(*) FROM found) >= $2 AS too_many, rest.entity_ids, rest.moments, rest.lossy
 FROM (
     SELECT array_agg(entity_id) AS entity_ids, array_agg(valid_from) AS moments, array_agg(lossy) AS lossy
-    FROM (SELECT entity_id, valid_from, lossy FROM found ORDER BY entity_id OFFSET $1) f
+    FROM (SELECT entity_id, valid_from, lossy FROM found ORDER BY entity_id {direction} OFFSET $1) f
 ) rest
 UNION ALL
 (
@@ -36,7 +36,7 @@ UNION ALL
         WHERE n.entity_id = first.entity_id AND n.valid_from = first.valid_from
         LIMIT 1
     ) v
-    ORDER BY first.entity_id
+    ORDER BY first.entity_id {direction}
 )
 
 -- name: read_candidates

@@ -13,6 +13,15 @@ SELECT id, model_name, model_version, condition, sort, snapshot, at, submitter_i
 FROM {schema}.search_job
 WHERE id = $1
 
+-- name: last_search_jobs
+-- The $2 newest, or those older than the job $1.
+SELECT id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at, status,
+    finished_at, examined, found, attempts, error
+FROM {schema}.search_job
+WHERE $1::uuid IS NULL OR (created_at, id) < (SELECT j.created_at, j.id FROM {schema}.search_job j WHERE j.id = $1)
+ORDER BY created_at DESC, id DESC
+LIMIT $2
+
 -- name: hold_search_job
 -- Results of earlier attempts go; what a late one still adds is never read, because it belongs to another run.
 WITH held AS (
