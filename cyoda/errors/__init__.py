@@ -89,6 +89,7 @@ from cyoda.errors.workflows import (
     WorkflowFailed,
     WorkflowNotFound,
     WorkflowSchemaVersionUnsupported,
+    WorkflowsModified,
 )
 
 __all__ = [
@@ -165,4 +166,5 @@ __all__ = [
     "WorkflowFailed",
     "WorkflowNotFound",
     "WorkflowSchemaVersionUnsupported",
+    "WorkflowsModified",
 ]

@@ -11,6 +11,15 @@ class WorkflowNotFound(CyodaError):
     code, status = "WORKFLOW_NOT_FOUND", 404
 
 
+class WorkflowsModified(CyodaError):
+    """The model's workflows have changed since the version that `If-Match` names."""
+
+    code, status = "WORKFLOWS_MODIFIED", 412
+
+    def __init__(self, current: int) -> None:
+        super().__init__("workflows have been modified since last read", {"currentVersion": current})
+
+
 class ValidationFailed(CyodaError):
     """A workflow to import contradicts itself."""
 

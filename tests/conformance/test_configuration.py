@@ -11,13 +11,20 @@ import pytest
 
 from cyoda.errors import Conflict, ModelHasEntities
 from cyoda.jsonio import Json
-from tests.conformance.home import INVOICE, NOON, ORDER, TICK, Home, changed, created, deleted
+from tests.conformance.home import ANNA, INVOICE, NOON, ORDER, TICK, Home, changed, created, deleted
 from workflows.core.entity import ModelKey
 from workflows.core.schema.change_level import ChangeLevel
 from workflows.core.schema.model import Model, imported
 from workflows.core.schema.node import infer
 from workflows.core.unique import UniqueKey
-from workflows.storage.base import Extension, ModelChange, StaleConfiguration, StoredModel
+from workflows.storage.base import (
+    Extension,
+    Import,
+    ModelChange,
+    StaleConfiguration,
+    StoredModel,
+    WorkflowVersion,
+)
 
 WORKFLOW = b'{"name":"w","states":{}}'
 
@@ -47,7 +54,7 @@ async def test_a_model_is_loaded_as_it_was_saved(home: Home) -> None:
     model = replace(model, updated_at=NOON + TICK)
     saved = await home.store.change(home.tenant, ORDER, into(model, WORKFLOW, b"{}"))
     loaded = await home.store.load(home.tenant, ORDER)
-    assert saved == loaded == StoredModel(model=model, workflows=(WORKFLOW, b"{}"), epoch=loaded.epoch)
+    assert saved == loaded == StoredModel(model=model, workflows=(WORKFLOW, b"{}"), epoch=loaded.epoch, revision=0)
     assert await home.store.models(home.tenant) == [model]
 
 
@@ -268,3 +275,48 @@ async def test_a_decision_sees_the_extended_schema(home: Home) -> None:
     stored = await home.store.change(home.tenant, ORDER, keep)
     assert stored.model is not None
     assert stored.model.node == infer({"a": 1, "b": 1})
+
+
+# --- versions of workflows ----------------------------------------------------------------------------------------
+
+
+def importing(*workflows: bytes, mode: str = "REPLACE") -> Callable[[StoredModel, int], ModelChange]:
+    made = Import(at=NOON, mode=mode, actor=ANNA)
+    return lambda stored, _: ModelChange(model=stored.model or model_of({}), workflows=workflows, made=made)
+
+
+async def test_each_import_leaves_a_version_that_stays(home: Home) -> None:
+    other = b'{"name":"\\u0000v"}'
+    first = await home.store.change(home.tenant, ORDER, importing(WORKFLOW))
+    again = await home.store.change(home.tenant, ORDER, importing(WORKFLOW))
+    second = await home.store.change(home.tenant, ORDER, importing(WORKFLOW, other, mode="MERGE"))
+    assert (first.revision, again.revision, second.revision) == (1, 1, 2)
+    assert (await home.store.load(home.tenant, ORDER)).revision == 2
+    made = Import(at=NOON, mode="MERGE", actor=ANNA)
+    newest, oldest = await home.store.workflow_versions(home.tenant, ORDER)
+    assert newest == WorkflowVersion(number=2, made=made, names=("w", "v"))
+    assert (oldest.number, oldest.made.mode, oldest.names) == (1, "REPLACE", ("w",))
+    kept = await home.store.workflow_version(home.tenant, ORDER, 2)
+    assert kept == WorkflowVersion(number=2, made=made, names=("w", "v"), workflows=(WORKFLOW, other))
+    assert await home.store.workflow_version(home.tenant, ORDER, 3) is None
+    assert await home.store.workflow_versions(home.tenant, ORDER, before=2) == [oldest]
+    assert await home.store.workflow_versions(home.tenant, ORDER, limit=1) == [newest]
+
+
+async def test_versions_are_of_one_model_and_one_tenant_and_outlive_the_model(home: Home) -> None:
+    await home.store.change(home.tenant, ORDER, importing(WORKFLOW))
+    stranger = replace(home, tenant=home.tenant + " too")
+    assert await home.store.workflow_versions(home.tenant, INVOICE) == []
+    assert await stranger.store.workflow_versions(stranger.tenant, ORDER) == []
+    assert await stranger.store.workflow_version(stranger.tenant, ORDER, 1) is None
+    await home.store.change(home.tenant, ORDER, lambda stored, _: ModelChange(model=None, workflows=stored.workflows))
+    assert [version.number for version in await home.store.workflow_versions(home.tenant, ORDER)] == [1]
+
+
+async def test_an_import_that_is_refused_leaves_no_version(home: Home) -> None:
+    def refuse(stored: StoredModel, _: int) -> ModelChange:
+        raise Conflict
+
+    with pytest.raises(Conflict):
+        await home.store.change(home.tenant, ORDER, refuse)
+    assert await home.store.workflow_versions(home.tenant, ORDER) == []

@@ -40,6 +40,7 @@ PATH_TYPES = {
     "changeLevel": Literal["ARRAY_LENGTH", "ARRAY_ELEMENTS", "TYPE", "STRUCTURAL"],
     "jobId": UUID,
     "modelVersion": Int32,
+    "number": Int32,
     "entityId": UUID,
     "messageId": UUID,
     "transactionId": UUID,

@@ -19,7 +19,7 @@ from workflows.core.fsm.imports import imported
 from workflows.core.fsm.state_machine import Translated, translated
 from workflows.services.models import model_not_found
 from workflows.services.platform import Platform
-from workflows.storage.base import ModelChange, StoredModel
+from workflows.storage.base import Import, ModelChange, StoredModel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,8 @@ async def switch_workflow(
             workflow = stored_workflow(text)
             if workflow.name == found.workflow.name:
                 texts[position] = stored_text(msgspec.structs.replace(workflow, active=active))
-                return ModelChange(model=stored.model, workflows=tuple(texts))
+                made = Import(at=platform.clock(), mode="SWITCH", actor=principal.actor)
+                return ModelChange(model=stored.model, workflows=tuple(texts), made=made)
         raise _not_found(workflow_id)
 
     stored = await platform.storage.change(principal.tenant, found.key, decide)
@@ -81,12 +82,13 @@ async def import_state_machine(principal: Principal, body: bytes, *, rewrite: bo
     Everything is judged before anything is stored; then models are changed one after another.
     Raises BadRequest, ModelNotFound, ValidationFailed.
     """
+    made = Import(at=platform.clock(), mode="MERGE", actor=principal.actor)
     requests = {key: _request(of_model) for key, of_model in _by_model(translated(body)).items()}
     for key, request in requests.items():
         stored = (await platform.configurations.load(principal.tenant, key)).stored
-        _decider(key, request, rewrite=rewrite)(stored, 0)
+        _decider(key, request, made, rewrite=rewrite)(stored, 0)
     for key, request in requests.items():
-        stored = await platform.storage.change(principal.tenant, key, _decider(key, request, rewrite=rewrite))
+        stored = await platform.storage.change(principal.tenant, key, _decider(key, request, made, rewrite=rewrite))
         platform.configurations.remember(principal.tenant, key, stored)
 
 
@@ -102,7 +104,9 @@ def _request(found: Sequence[Translated]) -> ImportRequest:
     return decode_import(dumps({"importMode": "MERGE", "workflows": [each.document for each in found]}))
 
 
-def _decider(key: ModelKey, request: ImportRequest, *, rewrite: bool) -> Callable[[StoredModel, int], ModelChange]:
+def _decider(
+    key: ModelKey, request: ImportRequest, made: Import, *, rewrite: bool
+) -> Callable[[StoredModel, int], ModelChange]:
     """Raises, when asked, ModelNotFound and ValidationFailed."""
 
     def decide(stored: StoredModel, _live: int) -> ModelChange:
@@ -111,7 +115,7 @@ def _decider(key: ModelKey, request: ImportRequest, *, rewrite: bool) -> Callabl
         kept = {stored_workflow(text).name for text in stored.workflows} if not rewrite else set[str]()
         new = tuple(workflow for workflow in request.workflows if workflow.name not in kept)
         merged = imported(msgspec.structs.replace(request, workflows=new), stored.workflows)
-        return ModelChange(model=stored.model, workflows=merged)
+        return ModelChange(model=stored.model, workflows=merged, made=made)
 
     return decide
 

@@ -238,18 +238,43 @@ class EntityStore(Protocol):
 
 
 class StoredModel(msgspec.Struct, frozen=True, kw_only=True):
-    """A model with its imported workflow documents (normalised JSON text, in stored order), as of an epoch."""
+    """A model with its imported workflow documents (normalised JSON text, in stored order), as of an epoch.
+
+    `revision` is the number of the newest kept version of its workflows, 0 before the first.
+    """
 
     model: Model | None
     workflows: tuple[bytes, ...]
     epoch: int
+    revision: int = 0
+
+
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """Who changed a model's workflows, when and how (the import's mode, or another word)."""
+
+    at: datetime
+    mode: str
+    actor: Actor | None = None
+
+
+class WorkflowVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """All workflows of a model as one import left them; numbers rise by one from 1."""
+
+    number: int
+    made: Import
+    names: tuple[str, ...]
+    workflows: tuple[bytes, ...] = ()
 
 
 class ModelChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change of configuration leaves behind. None for `model` deletes it; workflows stay for a later import."""
+    """What a change of configuration leaves behind. None for `model` deletes it; workflows stay for a later import.
+
+    Workflows that differ from the stored ones are kept as a version too, with `made`; without it none is kept.
+    """
 
     model: Model | None
     workflows: tuple[bytes, ...]
+    made: Import | None = None
 
 
 class ConfigurationStore(Protocol):
@@ -269,6 +294,16 @@ class ConfigurationStore(Protocol):
         No entity commit computed under the old configuration can land after this returns (the epoch rises).
         Whatever `decide` raises leaves everything as it was. Declared indexes are built and removed afterwards.
         """
+        ...
+
+    async def workflow_versions(
+        self, tenant: TenantId, key: ModelKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[WorkflowVersion]:
+        """Kept versions of a model's workflows, newest first; documents are left empty."""
+        ...
+
+    async def workflow_version(self, tenant: TenantId, key: ModelKey, number: int) -> WorkflowVersion | None:
+        """One kept version with its documents."""
         ...
 
     async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:

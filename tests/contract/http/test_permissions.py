@@ -56,6 +56,7 @@ CONFIGURES = {
 }
 QUESTIONS = {
     "POST /model/validate/{entityName}/{modelVersion}",
+    "POST /model/{entityName}/{modelVersion}/workflow/check",
     "POST /model/{entityName}/{modelVersion}/workflow/simulate",
     "POST /entity/stats/{entityName}/{modelVersion}/query",
     "POST /search/direct/{entityName}/{modelVersion}",

@@ -62,6 +62,9 @@ CROSSINGS: dict[str, list[Crossing]] = {
         Crossing("MODEL_NOT_FOUND", json={"importMode": "REPLACE", "workflows": [REVIEW]})
     ],
     "GET /model/{entityName}/{modelVersion}/workflow/export": [NO_MODEL],
+    "POST /model/{entityName}/{modelVersion}/workflow/check": [Crossing("MODEL_NOT_FOUND", json={"workflows": []})],
+    "GET /model/{entityName}/{modelVersion}/workflow/versions": [NO_MODEL],
+    "GET /model/{entityName}/{modelVersion}/workflow/versions/{number}": [NO_MODEL],
     "POST /model/{entityName}/{modelVersion}/workflow/simulate": [Crossing("MODEL_NOT_FOUND", json={"entity": {}})],
     "GET /entity/{entityId}/changes": [NO_ENTITY, Crossing("ENTITY_NOT_FOUND", "?pointInTime=2100-01-01")],
     "GET /entity/{entityId}/why": [NO_ENTITY],
@@ -155,7 +158,8 @@ async def owned(api: httpx.AsyncClient) -> dict[str, str]:
     await ended(api, job_id)
     (machine,) = ok(await api.get("/platform-api/statemachine/workflows"))
     return {
-        "entityName": "order", "modelVersion": "1", "entityId": entity_id, "messageId": sent["entityIds"][0],
+        "entityName": "order", "modelVersion": "1", "number": "1", "entityId": entity_id,
+        "messageId": sent["entityIds"][0],
         "transactionId": (await read(api, entity_id))["meta"]["transactionId"], "jobId": job_id, "subject": "s",
         "format": "JSON", "dataFormat": "JSON", "converter": "SIMPLE_VIEW", "changeLevel": "STRUCTURAL",
         "transition": "approve", "workflowId": machine["id"],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from msgspec import Raw, UnsetType
 
-from cyoda.errors import CyodaError, InvalidCondition, ValidationFailed
+from cyoda.errors import CyodaError, InvalidCondition
 from workflows.core.predicates.condition import (
     TYPED,
     Condition,
@@ -24,12 +24,18 @@ from workflows.core.predicates.validation import operator_named
 from workflows.core.schema.types import DataType, TypeSet
 
 from .document import criterion_text, quoted
+from .issue import Issue, Place, pointed
 
 _INSTANT = TypeSet(DataType.ZONED_DATE_TIME)
 
 
-def check_criterion(location: str, criterion: Raw | UnsetType) -> None:
-    """Raises ValidationFailed. What does not parse is accepted here and fails when it is evaluated."""
+Test = Simple | Lifecycle
+Located = tuple[str, Condition]
+"""A part of a condition with its JSON pointer inside of it."""
+
+
+def criterion_faults(place: Place, criterion: Raw | UnsetType) -> Iterator[Issue]:
+    """What does not parse is accepted here and fails when it is evaluated. `place` is the owner's."""
     text = criterion_text(criterion)
     if text is None:
         return
@@ -37,25 +43,25 @@ def check_criterion(location: str, criterion: Raw | UnsetType) -> None:
         condition = parse_condition(text)
     except CyodaError:
         return
-    for leaf in _tests(condition):
-        _check_pattern(location, leaf)
-        if isinstance(leaf, Lifecycle):
-            _check_lifecycle(location, leaf)
+    for pointer, leaf in located(condition):
+        if isinstance(leaf, Simple | Lifecycle):
+            here = Place(place.location, pointed(place.pointer, "criterion") + pointer)
+            yield from _pattern_faults(here, leaf)
+            if isinstance(leaf, Lifecycle):
+                yield from _lifecycle_faults(here, leaf)
 
 
-def _tests(condition: Condition) -> Iterator[Simple | Lifecycle]:
-    """Every simple and lifecycle leaf, those of functions' pre-checks included."""
+def located(condition: Condition, pointer: str = "") -> Iterator[Located]:
+    """Every part of a condition, itself first; those of functions' pre-checks included."""
+    yield pointer, condition
     if isinstance(condition, Group):
-        for child in condition.conditions:
-            yield from _tests(child)
-    elif isinstance(condition, FunctionCondition):
-        if condition.criterion is not None:
-            yield from _tests(condition.criterion)
-    elif isinstance(condition, Simple | Lifecycle):
-        yield condition
+        for index, child in enumerate(condition.conditions):
+            yield from located(child, pointed(pointer, "conditions", index))
+    elif isinstance(condition, FunctionCondition) and condition.criterion is not None:
+        yield from located(condition.criterion, pointed(pointer, "function", "criterion"))
 
 
-def _check_pattern(location: str, leaf: Simple | Lifecycle) -> None:
+def _pattern_faults(place: Place, leaf: Test) -> Iterator[Issue]:
     pattern = operand_text(leaf.value)
     if leaf.operator != Operator.MATCHES_PATTERN or pattern is None:
         return
@@ -63,18 +69,20 @@ def _check_pattern(location: str, leaf: Simple | Lifecycle) -> None:
         pattern_test(pattern)
     except InvalidCondition as error:
         reason = error.message.removeprefix("invalid regex pattern in condition: ")
-        raise ValidationFailed(f"{location}: invalid MATCHES_PATTERN regex {quoted(pattern)}: {reason}") from error
+        yield place.fault(f": invalid MATCHES_PATTERN regex {quoted(pattern)}: {reason}", "value")
 
 
-def _check_lifecycle(location: str, leaf: Lifecycle) -> None:
+def _lifecycle_faults(place: Place, leaf: Lifecycle) -> Iterator[Issue]:
     field = LIFECYCLE_FIELDS.get(leaf.field)
     if field is None:
-        raise ValidationFailed(f"{location}: unknown meta filter field {quoted(leaf.field)}: invalid field path")
+        yield place.fault(f": unknown meta filter field {quoted(leaf.field)}: invalid field path", "field")
+        return
     if not isinstance(field, TimeField) or operator_named(leaf.operator) not in TYPED:
         return
     for index, operand in enumerate(elements(leaf.value)):
         if not fits(operand, _INSTANT):
-            raise ValidationFailed(
-                f"{location}: operand[{index}] {operand} parses into no temporal type "
-                f"for field {quoted(leaf.field)}: condition type mismatch"
+            yield place.fault(
+                f": operand[{index}] {operand} parses into no temporal type "
+                f"for field {quoted(leaf.field)}: condition type mismatch",
+                "value",
             )

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from cyoda.errors import ValidationFailed
+from collections.abc import Iterator
 
 from .document import Workflow, criterion_text, quoted
+from .issue import Issue, pointed
 
 
-def check_cycles(workflow: Workflow) -> None:
-    """Raises ValidationFailed naming the first cycle, states taken in lexicographic order."""
+def cycle_faults(workflow: Workflow, pointer: str) -> Iterator[Issue]:
+    """The first cycle, states taken in lexicographic order."""
     edges = {
-        name: [t.next for t in state.transitions if not (t.manual or t.disabled or criterion_text(t.criterion))]
+        name: [
+            t.next
+            for t in state.transitions
+            if t.next in workflow.states and not (t.manual or t.disabled or criterion_text(t.criterion))
+        ]
         for name, state in workflow.states.items()
     }
     cycle = _first_cycle(edges)
     if cycle:
         path = " -> ".join(cycle)
-        raise ValidationFailed(
+        message = (
             f"workflow {quoted(workflow.name)}: infinite loop detected: {path} via unguarded automated transitions"
         )
+        yield Issue(message=message, pointer=pointed(pointer, "states", cycle[0]), code="CYCLE")
 
 
 def _first_cycle(edges: dict[str, list[str]]) -> list[str] | None:

@@ -44,7 +44,7 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """As sent: any member may be absent or null, both meaning its zero value."""
 
 
-class _Config(_Wire, frozen=True, kw_only=True):
+class SentConfig(_Wire, frozen=True, kw_only=True):
     attach_entity: bool | None = None
     calculation_nodes_tags: str | None = None
     response_timeout_ms: _Int64 | None = None
@@ -55,15 +55,15 @@ class _Config(_Wire, frozen=True, kw_only=True):
     crossover_to_async_ms: _Int64 | None = None
 
 
-class _Processor(_Wire, frozen=True, kw_only=True):
+class SentProcessor(_Wire, frozen=True, kw_only=True):
     type: str | None = None
     name: str | None = None
     execution_mode: str | None = None
-    config: _Config | None = None
+    config: SentConfig | None = None
     annotations: _Opaque = UNSET
 
 
-class _Function(_Wire, frozen=True, kw_only=True):
+class SentFunction(_Wire, frozen=True, kw_only=True):
     name: str | None = None
     result_kind: str | None = None
     calculation_nodes_tags: str | None = None
@@ -72,30 +72,30 @@ class _Function(_Wire, frozen=True, kw_only=True):
     response_timeout_ms: _Int64 | None = None
 
 
-class _Schedule(_Wire, frozen=True, kw_only=True):
+class SentSchedule(_Wire, frozen=True, kw_only=True):
     delay_ms: _Int64 | None = None
     timeout_ms: _Int64 | None = None
-    function: _Function | None = None
+    function: SentFunction | None = None
 
 
-class _Transition(_Wire, frozen=True, kw_only=True):
+class SentTransition(_Wire, frozen=True, kw_only=True):
     name: str | None = None
     next: str | None = None
     manual: bool | None = None
     disabled: bool | None = None
     criterion: _Opaque = UNSET
     criterion_annotations: _Opaque = UNSET
-    processors: tuple[_Processor, ...] | None = None
-    schedule: _Schedule | None = None
+    processors: tuple[SentProcessor, ...] | None = None
+    schedule: SentSchedule | None = None
     annotations: _Opaque = UNSET
 
 
-class _State(_Wire, frozen=True, kw_only=True):
-    transitions: tuple[_Transition, ...] | None = None
+class SentState(_Wire, frozen=True, kw_only=True):
+    transitions: tuple[SentTransition, ...] | None = None
     annotations: _Opaque = UNSET
 
 
-class _Workflow(_Wire, frozen=True, kw_only=True):
+class SentWorkflow(_Wire, frozen=True, kw_only=True):
     version: str | None = None
     name: str | None = None
     desc: str | None = None
@@ -103,17 +103,17 @@ class _Workflow(_Wire, frozen=True, kw_only=True):
     active: bool | None = None
     criterion: _Opaque = UNSET
     criterion_annotations: _Opaque = UNSET
-    states: dict[str, _State | None] | None = None
+    states: dict[str, SentState | None] | None = None
     annotations: _Opaque = UNSET
 
 
-class _Request(_Wire, frozen=True, kw_only=True):
+class SentRequest(_Wire, frozen=True, kw_only=True):
     import_mode: str | None = None
     allow_cycles: bool | None = None
-    workflows: tuple[_Workflow, ...] | None = None
+    workflows: tuple[SentWorkflow, ...] | None = None
 
 
-_decoder = msgspec.json.Decoder(_Request | None)
+_decoder = msgspec.json.Decoder(SentRequest | None)
 
 
 def decode_import(body: bytes, *, strict_versions: bool = False) -> ImportRequest:
@@ -125,22 +125,33 @@ def decode_import(body: bytes, *, strict_versions: bool = False) -> ImportReques
     """
     if len(body) > BODY_LIMIT_BYTES:
         raise BadRequest("failed to read request body")
-    request = _decoded(body) or _Request()
+    request = _decoded(body) or SentRequest()
     mode = _mode(request.import_mode)
-    sent = request.workflows or ()
-    for workflow in sent:
+    for workflow in request.workflows or ():
         check_version(workflow.name or "", workflow.version or "", strict=strict_versions)
-    return ImportRequest(mode=mode, allow_cycles=bool(request.allow_cycles), workflows=_workflows(sent))
+    return _request(request, mode)
 
 
-def _workflows(sent: tuple[_Workflow, ...]) -> tuple[Workflow, ...]:
+def read_import(body: bytes) -> ImportRequest:
+    """The same for a body of the right shape, whatever versions it declares. Raises BadRequest."""
+    request = _decoded(body) or SentRequest()
+    return _request(request, _mode(request.import_mode))
+
+
+def _request(sent: SentRequest, mode: ImportMode) -> ImportRequest:
+    return ImportRequest(
+        mode=mode, allow_cycles=bool(sent.allow_cycles), workflows=_workflows(sent.workflows or ())
+    )  # fmt: skip
+
+
+def _workflows(sent: tuple[SentWorkflow, ...]) -> tuple[Workflow, ...]:
     try:
         return tuple(_workflow(workflow) for workflow in sent)
     except RecursionError as error:
         raise BadRequest(f"invalid JSON: {error}") from error
 
 
-def _decoded(body: bytes) -> _Request | None:
+def _decoded(body: bytes) -> SentRequest | None:
     try:
         request = _decoder.decode(body)
         jsonio.parse(body)  # the decoder does not look into criteria and annotations
@@ -167,7 +178,7 @@ def _mode(text: str | None) -> ImportMode:
 # --- normalisation ----------------------------------------------------------------------------------------------
 
 
-def _workflow(sent: _Workflow) -> Workflow:
+def _workflow(sent: SentWorkflow) -> Workflow:
     return Workflow(
         version=SCHEMA_VERSION,
         name=sent.name or "",
@@ -176,18 +187,18 @@ def _workflow(sent: _Workflow) -> Workflow:
         active=sent.active is not False,
         criterion=_compact(sent.criterion),
         criterion_annotations=_annotations(sent.criterion_annotations),
-        states={name: _state(state or _State()) for name, state in (sent.states or {}).items()},
+        states={name: _state(state or SentState()) for name, state in (sent.states or {}).items()},
         annotations=_annotations(sent.annotations),
     )
 
 
-def _state(sent: _State) -> State:
+def _state(sent: SentState) -> State:
     return State(
         transitions=tuple(_transition(t) for t in sent.transitions or ()), annotations=_annotations(sent.annotations)
     )
 
 
-def _transition(sent: _Transition) -> Transition:
+def _transition(sent: SentTransition) -> Transition:
     return Transition(
         name=sent.name or "",
         next=sent.next or "",
@@ -201,17 +212,17 @@ def _transition(sent: _Transition) -> Transition:
     )
 
 
-def _processor(sent: _Processor) -> Processor:
+def _processor(sent: SentProcessor) -> Processor:
     return Processor(
         type=sent.type or "",
         name=sent.name or "",
         execution_mode=sent.execution_mode or "",
-        config=_config(sent.config or _Config()),
+        config=_config(sent.config or SentConfig()),
         annotations=_annotations(sent.annotations),
     )
 
 
-def _config(sent: _Config) -> ProcessorConfig:
+def _config(sent: SentConfig) -> ProcessorConfig:
     return ProcessorConfig(
         attach_entity=sent.attach_entity is not False,
         calculation_nodes_tags=sent.calculation_nodes_tags or "",
@@ -224,7 +235,7 @@ def _config(sent: _Config) -> ProcessorConfig:
     )
 
 
-def _schedule(sent: _Schedule) -> Schedule:
+def _schedule(sent: SentSchedule) -> Schedule:
     return Schedule(
         delay_ms=sent.delay_ms or 0,
         timeout_ms=_given(sent.timeout_ms),
@@ -232,7 +243,7 @@ def _schedule(sent: _Schedule) -> Schedule:
     )
 
 
-def _function(sent: _Function) -> ScheduleFunction:
+def _function(sent: SentFunction) -> ScheduleFunction:
     return ScheduleFunction(
         name=sent.name or "",
         result_kind=sent.result_kind or "",

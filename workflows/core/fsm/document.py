@@ -97,6 +97,21 @@ def stored_workflow(text: bytes) -> Workflow:
     return _decoder.decode(text)
 
 
+class _Named(msgspec.Struct, frozen=True):
+    name: str
+
+
+_named = msgspec.json.Decoder(_Named)
+
+
+def shown_name(text: bytes) -> str:
+    """The name in a workflow's text, as it can be shown and stored anywhere; empty where there is none."""
+    try:
+        return _named.decode(text).name.replace("\0", "")
+    except msgspec.DecodeError:
+        return ""
+
+
 def criterion_text(criterion: Raw | UnsetType) -> bytes | None:
     """The criterion's JSON text; None when it is absent or null, which both mean "no criterion"."""
     text = b"null" if criterion is UNSET else bytes(criterion)

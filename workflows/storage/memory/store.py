@@ -31,6 +31,7 @@ from workflows.storage.base import (
     StateCount,
     StoredModel,
     Work,
+    WorkflowVersion,
     WorkKind,
 )
 from workflows.storage.memory.configuration import Configuration
@@ -147,6 +148,14 @@ class MemoryStorage:
         owner = self._of(tenant)
         successor = decide(owner.configuration.load(key), owner.entities.live(key))
         return owner.configuration.replace(key, successor)
+
+    async def workflow_versions(
+        self, tenant: TenantId, key: ModelKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[WorkflowVersion]:
+        return self._of(tenant).configuration.versions(key, before, limit)
+
+    async def workflow_version(self, tenant: TenantId, key: ModelKey, number: int) -> WorkflowVersion | None:
+        return self._of(tenant).configuration.version(key, number)
 
     async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
         model = self._of(tenant).configuration.load(key).model

@@ -9,12 +9,14 @@ import msgspec
 from cyoda import jsonio
 from workflows.core.entity import ModelKey
 from workflows.core.field_index import FieldIndex
+from workflows.core.fsm.document import shown_name
 from workflows.core.schema.change_level import ChangeLevel
 from workflows.core.schema.model import Model
 from workflows.core.schema.serial import from_json, to_json
 from workflows.core.schema.types import is_object
 from workflows.core.unique import UniqueKey
-from workflows.storage.base import ModelChange, StoredModel
+from workflows.storage.base import Import, ModelChange, StoredModel, WorkflowVersion
+from workflows.storage.postgres import rows
 from workflows.storage.postgres.connections import Connection
 from workflows.storage.postgres.fields import INDEX_WORK_ID, FieldKey, keys_of
 from workflows.storage.postgres.pool import Pool, Row
@@ -47,7 +49,16 @@ class Configuration:
             successor = decide(found, live)
             await self._save(connection, key, found, successor)
             epoch = await connection.fetchval(self._sql["raise_epoch"])
-        return StoredModel(model=successor.model, workflows=successor.workflows, epoch=epoch)
+            revision = await connection.fetchval(self._sql["revision"], key.id)
+        return StoredModel(model=successor.model, workflows=successor.workflows, epoch=epoch, revision=revision)
+
+    async def versions(self, key: ModelKey, before: int | None, limit: int) -> Sequence[WorkflowVersion]:
+        found = await self._pool.fetch(self._sql["workflow_versions"], key.id, before, limit)
+        return [_version(row) for row in found]
+
+    async def version(self, key: ModelKey, number: int) -> WorkflowVersion | None:
+        found = await self._pool.fetch(self._sql["workflow_version"], key.id, number)
+        return _version(found[0]) if found else None
 
     async def _save(self, connection: Connection, key: ModelKey, stored: StoredModel, successor: ModelChange) -> None:
         model = successor.model
@@ -74,6 +85,12 @@ class Configuration:
             shown = [_shown(text) for text in successor.workflows]
             names, activity = [name for name, _ in shown], [is_active for _, is_active in shown]
             await connection.execute(self._sql["save_workflows"], key.id, texts, names, activity)
+            if (made := successor.made) is not None:
+                by = (None, None) if made.actor is None else (made.actor.id, made.actor.kind)
+                listed = [shown_name(text) for text in successor.workflows]
+                await connection.execute(
+                    self._sql["keep_workflows"], key.id, made.at, made.mode, *by, listed, texts
+                )  # fmt: skip
 
 
 def stored_model(row: Row) -> StoredModel:
@@ -82,6 +99,18 @@ def stored_model(row: Row) -> StoredModel:
         model=None if row[1] is None else model_of(row),
         workflows=tuple(text.encode() for text in row[9]),
         epoch=row[0],
+        revision=row[10],
+    )
+
+
+def _version(row: Row) -> WorkflowVersion:
+    number, at, mode, actor_id, actor_kind, names, texts = row
+    actor = None if actor_id is None else rows.actor(actor_id, actor_kind)
+    return WorkflowVersion(
+        number=number,
+        made=Import(at=at, mode=mode, actor=actor),
+        names=tuple(names),
+        workflows=tuple(text.encode() for text in texts),
     )
 
 

@@ -29,6 +29,7 @@ from workflows.storage.base import (
     StoredModel,
     TenantDirectory,
     Work,
+    WorkflowVersion,
     WorkKind,
 )
 from workflows.storage.postgres import index_builder, jobs
@@ -152,6 +153,14 @@ class PostgresStorage:
         changed = await (await self._of(tenant)).configuration.change(key, decide)
         self._builder.wake()
         return changed
+
+    async def workflow_versions(
+        self, tenant: TenantId, key: ModelKey, *, before: int | None = None, limit: int = 100
+    ) -> Sequence[WorkflowVersion]:
+        return await (await self._of(tenant)).configuration.versions(key, before, limit)
+
+    async def workflow_version(self, tenant: TenantId, key: ModelKey, number: int) -> WorkflowVersion | None:
+        return await (await self._of(tenant)).configuration.version(key, number)
 
     async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
         return await index_builder.states(self._pool, (await self._of(tenant)).sql, key)

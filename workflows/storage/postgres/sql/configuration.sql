@@ -1,7 +1,8 @@
 -- name: load
 -- The epoch, a model (null when there is none) and its workflows in order.
 SELECT c.epoch, m.name, m.version, m.locked, m.change_level, m.node, m.unique_keys, m.updated_at, m.indexes,
-    ARRAY(SELECT w.document FROM {schema}.workflow w WHERE w.model_id = $1 ORDER BY w.position)
+    ARRAY(SELECT w.document FROM {schema}.workflow w WHERE w.model_id = $1 ORDER BY w.position),
+    (SELECT coalesce(max(v.number), 0) FROM {schema}.workflow_version v WHERE v.model_id = $1)
 FROM {schema}.configuration c
 LEFT JOIN {schema}.entity_model m ON m.id = $1
 
@@ -36,3 +37,24 @@ DELETE FROM {schema}.workflow WHERE model_id = $1
 INSERT INTO {schema}.workflow (model_id, position, document, name, active)
 SELECT $1, w.position, w.document, w.name, w.active
 FROM unnest($2::text[], $3::text[], $4::boolean[]) WITH ORDINALITY AS w(document, name, active, position)
+
+-- name: revision
+SELECT coalesce(max(number), 0) FROM {schema}.workflow_version WHERE model_id = $1
+
+-- name: keep_workflows
+INSERT INTO {schema}.workflow_version (model_id, number, at, mode, actor_id, actor_kind, names, documents)
+SELECT $1, coalesce(max(v.number), 0) + 1, $2, $3, $4, $5, $6, $7
+FROM {schema}.workflow_version v
+WHERE v.model_id = $1
+
+-- name: workflow_versions
+SELECT number, at, mode, actor_id, actor_kind, names, '{}'::text[]
+FROM {schema}.workflow_version
+WHERE model_id = $1 AND number < coalesce($2::integer, 2147483647)
+ORDER BY number DESC
+LIMIT $3
+
+-- name: workflow_version
+SELECT number, at, mode, actor_id, actor_kind, names, documents
+FROM {schema}.workflow_version
+WHERE model_id = $1 AND number = $2
