@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -27,7 +28,7 @@ from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
 from cyoda.operators import ensure_operator, setup_path
-from cyoda.pages_api import NodePagesApi, asked_by_pages
+from cyoda.pages_api import NodePagesApi, answer_on_loop, asked_by_pages
 from cyoda.runtime import Addresses, build_node, serve
 from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
@@ -39,6 +40,7 @@ from tenants.usage.counter import UsageCounter
 
 if TYPE_CHECKING:
     from tenants.cloud.streams import EventStreams
+    from tenants.ui.live import LiveStreams
 
 OLDEST_POSTGRES = 170000
 _COLLECT_EVERY = 10_000
@@ -96,28 +98,40 @@ class LazyDjango:
     """Django's pages as an ASGI application, loaded when the first page is asked for."""
 
     def __init__(self) -> None:
-        self._loading: asyncio.Task[EventStreams] | None = None
+        self._loading: asyncio.Task[Django] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if self._loading is None:
             self._loading = asyncio.create_task(asyncio.to_thread(_django))
-        handler = await asyncio.shield(self._loading)
-        await handler(scope, receive, send)
+        django = await asyncio.shield(self._loading)
+        await django.events(scope, receive, send)
 
     def stop(self) -> None:
         """End the streams that stay open; requests under way go on."""
         if self._loading is not None and self._loading.done() and self._loading.exception() is None:
-            self._loading.result().stop()
+            django = self._loading.result()
+            django.events.stop()
+            django.pages.stop()
 
 
-def _django() -> EventStreams:
+@dataclass(frozen=True, slots=True)
+class Django:
+    """Its pages behind those that keep streams open: `events` passes on to `pages`, and they to Django."""
+
+    events: EventStreams
+    pages: LiveStreams
+
+
+def _django() -> Django:
     from django.core.handlers.asgi import ASGIHandler
 
     from tenants.cloud.streams import EventStreams
+    from tenants.ui.live import LiveStreams, Pages
 
     # WhiteNoise hands files over as iterators that block; Django reads each in a thread, whole, which they are fit for.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
-    return EventStreams(ASGIHandler())
+    pages = LiveStreams(ASGIHandler(), Pages(), answer_on_loop)
+    return Django(EventStreams(pages), pages)
 
 
 @contextmanager

@@ -46,3 +46,9 @@ def pages_api() -> NodePagesApi:
     if not _serving:
         raise StorageUnavailable
     return _serving[-1]
+
+
+async def answer_on_loop(principal: Principal, target: str) -> bytes:
+    """The answer to a GET, for those that are on the node's loop themselves. Raises StorageUnavailable."""
+    response = await pages_api().api.ask(principal, "GET", target, (), b"")
+    return b"%d %b" % (response.status, response.whole())

@@ -6,6 +6,7 @@ from typing import Any
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -43,6 +44,14 @@ def console_url(organisation: Organisation, environment: Environment) -> str:
 @register.simple_tag
 def rail_of(where: House, current: str) -> Sections:
     return rail(where, current)
+
+
+@register.simple_tag
+def live_path(request: HttpRequest) -> str:
+    """Where the stream of this page is (tenants.ui.live)."""
+    parts = request.get_full_path().split("/")
+    place = 5 if parts[3] == "e" else 3  # /t/<tenant>/e/<environment>/… or /t/<tenant>/…
+    return "/".join([*parts[:place], "live", *parts[place:]])
 
 
 @register.filter

@@ -25,6 +25,7 @@ from tenants.models import Environment, Membership, Organisation, Person
 from tenants.services.audit import Doer, Source
 from tenants.services.environments import EnvironmentUnknown, environment_called
 from tenants.services.people import as_doer
+from tenants.ui import live
 from tenants.ui.console.api import Api, Refused
 
 _DIGITS = 12
@@ -150,6 +151,10 @@ def _pages(
 def show(request: HttpRequest, where: House, template: str, status: int = 200, **context: object) -> HttpResponse:
     """Render a page inside the frame of its environment, or of its organisation."""
     frame = "console/frame.html" if isinstance(where, Place) else "organisation/frame.html"
+    if live.is_look(request):
+        frame = "live/frame.html"
+        api = where.api if isinstance(where, Place) else None
+        live.note(request, api and api.principal, tuple(call.target for call in api.calls) if api else ())
     base = request.build_absolute_uri("/").rstrip("/")
     return render(request, template, {"place": where, "frame": frame, "base_url": base, **context}, status=status)
 

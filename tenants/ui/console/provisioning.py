@@ -27,13 +27,10 @@ class DeleteForm(TypedForm):
 @in_environment(open_only=False)
 @require_safe
 def provisioning(request: HttpRequest, place: Place) -> HttpResponse:
-    """The last run with its steps; the page looks again by itself until the run has ended."""
+    """The last run with its steps; the page stays current until the run has ended."""
     runs = Provisioning.objects.filter(environment=place.environment).prefetch_related("steps")
     run = runs.order_by("-created_at").first()
-    answer = show(request, place, "console/provisioning.html", run=run, is_under_way=_is_under_way(run))
-    if _is_under_way(run):
-        answer["Refresh"] = "1"
-    return answer
+    return show(request, place, "console/provisioning.html", run=run, is_under_way=_is_under_way(run))
 
 
 @in_environment(Action.MANAGE_ENVIRONMENTS, open_only=False)
