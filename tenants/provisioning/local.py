@@ -55,6 +55,8 @@ class LocalDriver(Driver):
             id=given["id"],
             defaults={
                 "secret_hash": given["secret_hash"],
+                "secret_start": given.get("secret_start", ""),
+                "created_by": given.get("created_by", ""),
                 "environment": work.environment,
                 "user_id": given["user_id"],
                 "roles": given["roles"],

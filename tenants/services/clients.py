@@ -30,6 +30,7 @@ KEPT_CLIENTS = 1000
 USE_NOTED_SECONDS = 60.0
 _CLIENT_ID_BYTES = 10
 _SECRET_BYTES = 32
+_START_CHARACTERS = 6
 
 log = structlog.get_logger(__name__)
 
@@ -60,6 +61,8 @@ def create_client(
         id=client_id,
         label=label,
         secret_hash=hash_generated(secret),
+        secret_start=start_of(secret),
+        created_by=doer.name,
         environment=environment,
         user_id=client_id,
         roles=list(roles),
@@ -80,7 +83,7 @@ def rotate_secret(
         row.previous_secret_hash, row.previous_secret_until = row.secret_hash, clock() + overlap
     else:
         row.previous_secret_hash, row.previous_secret_until = "", None
-    row.secret_hash = hash_generated(secret)
+    row.secret_hash, row.secret_start = hash_generated(secret), start_of(secret)
     row.save()
     until = row.previous_secret_until
     after = {"previousSecretUntil": until.isoformat() if until else None}
@@ -94,6 +97,11 @@ def delete_client(doer: Doer, client: ClientRow) -> None:
     row = _locked(client)
     record(doer, "deleted", ("client", row.id), owner=row.environment, before=_state(row))
     row.delete()
+
+
+def start_of(secret: str) -> str:
+    """What is kept of a secret as it is, so that people can tell it from others; the rest is long enough."""
+    return secret[:_START_CHARACTERS]
 
 
 def clients_of(environment: Environment) -> Sequence[ClientRow]:

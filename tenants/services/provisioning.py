@@ -18,6 +18,7 @@ from tenants.naming import schema_name_of
 from tenants.provisioning.base import Json, checked_parameters
 from tenants.provisioning.drivers import driver_named
 from tenants.services.audit import Doer, record
+from tenants.services.clients import start_of
 from tenants.services.outbox import PROVISIONING
 from tenants.services.progress import note
 
@@ -119,6 +120,8 @@ def provision_environment(
     given = {
         "id": client_id,
         "secret_hash": hash_generated(secret),
+        "secret_start": start_of(secret),
+        "created_by": doer.name,
         "user_id": BOOTSTRAP_USER,
         "roles": list(client.roles),
         "may_have_admin_role": client.may_have_admin_role,

@@ -15,6 +15,7 @@ from tenants.ui.console import (
     overview,
     providers,
     provisioning,
+    secret,
     trusted_keys,
     workflows,
 )
@@ -45,6 +46,7 @@ urlpatterns = [
     path("clients/", clients.client_list, name="clients"),
     path("clients/new", clients.new_client, name="client_new"),
     path("clients/<str:client_id>/secret", clients.new_secret, name="client_secret"),
+    path("clients/<str:client_id>/env", secret.env_file, name="client_env"),
     path("clients/<str:client_id>/delete", clients.delete, name="client_delete"),
     path("providers/", providers.provider_list, name="providers"),
     path("providers/new", providers.new_provider, name="provider_new"),

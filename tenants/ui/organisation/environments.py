@@ -104,7 +104,7 @@ def _ordered(request: HttpRequest, house: House, form: OrderForm) -> HttpRespons
             messages.info(request, _("This was ordered already. The first client's secret is shown only once."))
             return HttpResponseRedirect(onward)
         return show_secret(
-            request, house, created.order.client_id, created.order.client_secret,
+            request, house, created.order.client_id, created.order.client_secret, environment=created.environment.name,
             title=_("%(name)s is being made") % {"name": created.environment.name}, onward=onward,
         )  # fmt: skip
     return None

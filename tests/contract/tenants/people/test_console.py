@@ -18,14 +18,14 @@ VALUES = {
     "model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b",
     "provider_id": uuid4(), "key_id": "..",
 }  # fmt: skip
-POSTED = {"fire", "model_act", "client_delete", "provisioning_act", "provider_reload", "provider_reactivate"}
+POSTED = {"fire", "model_act", "client_env", "provisioning_act", "provider_reload", "provider_reactivate"}
 OF_OWNERS = {
-    "clients", "client_new", "client_secret", "client_delete", "provisioning_act", "delete",
+    "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
     "provider_delete", "trusted_keys", "trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate",
     "trusted_key_delete",
 }  # fmt: skip
-SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete"}
+SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env"}
 """Also of an environment that is not ready."""
 
 

@@ -129,19 +129,42 @@ def test_only_owners_order_and_delete(browser: Browser, somebody: Make, acme: Or
 
 def test_a_client_is_made_gets_a_new_secret_and_goes(owner: Browser, acme: Organisation) -> None:
     dev = ready(acme)
-    made = owner.post(of("client_new", dev), {"label": "reports"}).content.decode()
-    client = Client.objects.get(environment=dev)
+    values = {"label": "reports", "role": "ROLE_VIEWER", "last_day": "2020-01-01"}
+    assert b"This day is over" in owner.post(of("client_new", dev), values).content
+    answer = owner.post(of("client_new", dev), values | {"last_day": "2099-12-31"})
+    made, client = answer.content.decode(), Client.objects.get(environment=dev)
     secret = re.findall(r'class="secret">(\w+)<', made)[0]
-    assert client.id in made
-    assert client.roles == ["ROLE_M2M"]
+    assert (client.id in made, "no-store" in answer["Cache-Control"]) == (True, True)
+    assert (client.roles, str(client.expires_at)[:10]) == (["ROLE_VIEWER"], "2100-01-01")
+    file = owner.post(of("client_env", dev, client_id=client.id), {"secret": secret})
+    assert file["Content-Disposition"] == 'attachment; filename="dev.env"'
+    assert f"CYODA_CLIENT_ID={client.id}\nCYODA_CLIENT_SECRET={secret}\n" in file.content.decode()
+    for forged in ("", "a\nPATH=x", "$(id)"):
+        assert owner.post(of("client_env", dev, client_id=client.id), {"secret": forged}).status_code == 400
     listed = owner.get(of("clients", dev)).content.decode()
-    assert "reports" in listed
     assert secret not in listed
+    for shown in ("reports", f"{secret[:6]}…", "by ann@example.org", "2100-01-01"):
+        assert shown in listed
     rotated = owner.post(of("client_secret", dev, client_id=client.id), {"overlap": "1"}).content.decode()
     assert secret not in rotated
     assert "shown only now" in rotated
+    assert "the one before works until" in owner.get(of("clients", dev)).content.decode()
+    assert owner.get(of("client_delete", dev, client_id=client.id)).status_code == 200
     owner.post(of("client_delete", dev, client_id=client.id))
     assert not Client.objects.exists()
+
+
+def test_nobody_hands_out_what_reaches_beyond_the_environment(owner: Browser, acme: Organisation) -> None:
+    dev = ready(acme)
+    asked = owner.post(of("client_new", dev), {"label": "root", "role": "ROLE_ADMIN"})
+    assert "Select a valid choice" in asked.content.decode()
+    issued = create_client(PLATFORM, dev, roles=("ROLE_ADMIN",))
+    assert owner.post(of("client_secret", dev, client_id=issued.client_id), {"overlap": "0"}).status_code == 403
+    assert [client.id for client in Client.objects.all()] == [issued.client_id]
+    Environment.objects.filter(pk=dev.pk).update(kind=Environment.Kind.PRODUCTION)
+    path = of("client_delete", dev, client_id=issued.client_id)
+    assert b"This is not dev" in owner.post(path, {"typed": "prod"}).content
+    assert owner.post(path, {"typed": "dev"}).status_code == 302
 
 
 def test_clients_of_other_environments_are_not_found(owner: Browser, acme: Organisation) -> None:
