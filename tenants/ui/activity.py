@@ -1,4 +1,4 @@
-"""When a signed-in browser was last here, as `/me/sessions` shows it: to the minute, so that most pages write nothing."""
+"""When a signed-in browser was last here, as `/me/sessions` shows it: to the minute, so that few pages write it."""
 
 from __future__ import annotations
 
