@@ -8,6 +8,8 @@ from django.views.generic import RedirectView
 admin.autodiscover()
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign] - the back office has no sign-in of its own
 
+handler500 = "tenants.ui.shell.errors.failed"
+
 urlpatterns = [
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),

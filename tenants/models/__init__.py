@@ -11,7 +11,7 @@ from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
 from tenants.models.organisation import Organisation
 from tenants.models.outbox import Outbox
-from tenants.models.person import Invitation, Membership, Person, RefreshToken, Role, SetupLink
+from tenants.models.person import Density, Invitation, Membership, Person, RefreshToken, Role, SetupLink, Visit
 from tenants.models.provider import OidcProvider
 from tenants.models.provisioning import Provisioning, ProvisioningStep
 from tenants.models.studio import StudioBuild, StudioNamespace
@@ -28,6 +28,7 @@ __all__ = [
     "Client",
     "ConnectedMembers",
     "Consent",
+    "Density",
     "Domain",
     "Environment",
     "Epoch",
@@ -57,5 +58,6 @@ __all__ = [
     "Tier",
     "TrustedKey",
     "UsagePeriod",
+    "Visit",
     "Webhook",
 ]

@@ -6,6 +6,7 @@ import uuid
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from cyoda.permissions import ROLE_DEVELOPER, ROLE_OWNER, ROLE_VIEWER
 from tenants.models.environment import Environment
@@ -20,16 +21,46 @@ class Role(models.TextChoices):
     VIEWER = ROLE_VIEWER, "Viewer"
 
 
+class Density(models.TextChoices):
+    """How close the rows of tables stand."""
+
+    COMFORTABLE = "comfortable", _("Comfortable")
+    COMPACT = "compact", _("Compact")
+
+
 class Person(models.Model):
-    """What the platform adds to a login: `id` is the user id (`caas_user_id`) of the person's tokens and changes."""
+    """What the platform adds to a login: `id` is the user id (`caas_user_id`) of the person's tokens and changes.
+
+    `time_zone`, `shortcuts` and `density` say how pages look to them; without a time zone moments are shown in UTC.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="person")
+    time_zone = models.CharField(max_length=64, blank=True, default="")
+    shortcuts = models.BooleanField(default=True)
+    density = models.CharField(max_length=16, choices=Density.choices, default=Density.COMFORTABLE)
 
     objects = models.Manager()
 
     def __str__(self) -> str:
         return str(self.user)
+
+
+class Visit(models.Model):
+    """An environment that a person has looked at, when last, and whether it is among their favourites."""
+
+    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="visits")
+    environment = models.ForeignKey(Environment, on_delete=models.CASCADE, related_name="visits")
+    seen_at = models.DateTimeField(null=True)
+    is_favourite = models.BooleanField(default=False)
+
+    objects = models.Manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=("person", "environment"), name="one_visit")]
+
+    def __str__(self) -> str:
+        return f"{self.person} at {self.environment}"
 
 
 class Membership(models.Model):

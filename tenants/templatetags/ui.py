@@ -10,8 +10,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from tenants.models import Environment, Organisation
+from tenants.ui import moments
+from tenants.ui.console.api import Call
 from tenants.ui.console.place import House, slug_of
 from tenants.ui.console.rail import Sections, rail
 
@@ -54,11 +57,18 @@ def live_path(request: HttpRequest) -> str:
     return "/".join([*parts[:place], "live", *parts[place:]])
 
 
-@register.filter
-def moment(value: Any) -> str:
-    """An instant of the API, or a datetime, to the second in UTC; the whole of it on hover and for machines."""
-    if value is None:
-        return ""
-    text = value if isinstance(value, str) else value.isoformat()
-    shown = text[:19].replace("T", " ")
-    return format_html('<time datetime="{}" title="{}">{} UTC</time>', text, text, shown)
+register.filter("moment", moments.moment)
+register.filter("ago", moments.ago)
+
+
+@register.simple_tag
+def copy(text: object) -> SafeString:
+    """A button that puts a text on the clipboard, where scripts run."""
+    return format_html('<copy-text text="{}" label="{}" done="{}"></copy-text>', text, _("Copy"), _("Copied"))
+
+
+@register.simple_tag
+def curl(call: Call, base_url: str) -> str:
+    """A call of the API as a command."""
+    method = "" if call.method == "GET" else f" -X {call.method}"
+    return f"""curl -H "Authorization: Bearer $TOKEN"{method} '{base_url}/api{call.target}'"""

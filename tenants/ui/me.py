@@ -16,11 +16,12 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from tenants.services import people
 from tenants.services.audit import Source
 from tenants.ui.forms import NameForm
+from tenants.ui.shell.preferences import PreferencesForm
 
 
 @require_http_methods(["GET", "POST"])
@@ -28,13 +29,33 @@ from tenants.ui.forms import NameForm
 @never_cache
 def page(request: HttpRequest) -> HttpResponse:
     user: AbstractUser = request.user  # type: ignore[assignment] - it is authenticated
-    initial = {"first_name": user.first_name, "last_name": user.last_name}
-    form = NameForm(request.POST or None, initial=initial)
+    form = NameForm(request.POST or None, initial=_name(user))
     if form.is_valid():
         people.rename_person(people.as_doer(user, Source.PAGES), user, **form.cleaned_data)
         messages.success(request, _("Your name is saved."))
         return HttpResponseRedirect(reverse("me"))
-    return render(request, "me.html", {"form": form, **_facts(user)})
+    return _shown(request, user, form, PreferencesForm(instance=user.person))  # type: ignore[attr-defined]
+
+
+@login_required
+@require_POST
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Save how pages look to the person."""
+    user: AbstractUser = request.user  # type: ignore[assignment] - it is authenticated
+    form = PreferencesForm(request.POST, instance=user.person)  # type: ignore[attr-defined] - the reverse of `user`
+    if form.is_valid():
+        form.save()
+        messages.success(request, _("Your preferences are saved."))
+        return HttpResponseRedirect(reverse("me"))
+    return _shown(request, user, NameForm(initial=_name(user)), form)
+
+
+def _shown(request: HttpRequest, user: AbstractUser, form: NameForm, preferences: PreferencesForm) -> HttpResponse:
+    return render(request, "me.html", {"form": form, "preferences": preferences, **_facts(user)})
+
+
+def _name(user: AbstractUser) -> dict[str, str]:
+    return {"first_name": user.first_name, "last_name": user.last_name}
 
 
 def _facts(user: AbstractUser) -> dict[str, Any]:

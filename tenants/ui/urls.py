@@ -10,6 +10,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from tenants.ui import entering, invitation, me, recording
+from tenants.ui.shell import help_pages, search, switcher
 
 RESET = "password-reset"
 
@@ -19,6 +20,11 @@ urlpatterns = [
     path("", entering.home, name="home"),
     path("t/<str:tenant>/", include("tenants.ui.organisation.urls")),
     path("t/<str:tenant>/e/<str:name>/", include("tenants.ui.console.urls")),
+    path("organisations", switcher.organisations, name="organisations"),
+    path("organisations/favourite", switcher.favourite, name="favourite"),
+    path("search", search.search, name="search"),
+    path("help/", help_pages.index, name="help"),
+    path("help/<slug:slug>", help_pages.topic, name="help_topic"),
     path("theme", entering.choose_theme, name="theme"),
     path("setup/<str:token>", entering.setup, name="setup"),
     path("invitations/<str:token>", invitation.page, name="invitation"),
@@ -36,6 +42,7 @@ urlpatterns = [
         name="account_reset_password_from_key",
     ),
     path("me", me.page, name="me"),
+    path("me/preferences", me.preferences, name="preferences"),
     path("me/password", account.password_change, name="account_change_password"),
     path("me/first-password", account.password_set, name="account_set_password"),
     path("me/sessions", sessions.list_usersessions, name="usersessions_list"),

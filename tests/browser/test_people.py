@@ -27,6 +27,11 @@ def code_of(secret: str, *, steps_ahead: int = 0) -> str:
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + steps_ahead))
 
 
+def sign_out(browser: Visit) -> None:
+    browser.page.get_by_role("button", name="My account and more").click()
+    browser.click("Sign out")
+
+
 @pytest.fixture
 def member(visit: Visits) -> Visit:
     """Somebody who was invited and has made a login, `<name of the test>@example.org`."""
@@ -53,7 +58,7 @@ def test_an_operator_signs_in_works_the_back_office_and_signs_out(visit: Visits)
     office.open("/admin/tenants/auditevent/")
     assert "invited" in office.text
     office.open("/me")
-    office.click("Sign out")
+    sign_out(office)
     assert office.path == "/login"
     office.open("/admin/tenants/organisation/")
     assert office.path.startswith("/login?next=")
@@ -67,7 +72,7 @@ def test_the_invited_make_a_login_and_see_their_organisation(member: Visit) -> N
     member.open("/admin/tenants/organisation/")
     assert member.heading == "Not allowed"
     member.open("/")
-    member.click("Sign out")
+    sign_out(member)
     member.send(login=email, password="wrong")
     assert "not correct" in member.page.get_by_role("alert").inner_text()
     member.send(password=PASSWORD)
@@ -84,7 +89,7 @@ def test_a_second_factor_is_turned_on_and_asked_for(member: Visit) -> None:
     assert member.heading == "Recovery codes"
     recovery_code = member.page.locator(".codes code").first.inner_text()
 
-    member.click("Sign out")
+    sign_out(member)
     member.send(login=email, password=PASSWORD)
     assert (member.heading, member.path) == ("Second factor", "/me/second-factor/authenticate/")
     member.send(code="000000")
@@ -92,7 +97,7 @@ def test_a_second_factor_is_turned_on_and_asked_for(member: Visit) -> None:
     member.send(code=code_of(secret, steps_ahead=1))  # the present one is used up
     assert member.heading == "Your organisations"
 
-    member.click("Sign out")
+    sign_out(member)
     member.send(login=email, password=PASSWORD)
     member.send(code=recovery_code)
     assert member.heading == "Your organisations"
@@ -112,7 +117,7 @@ def test_the_invited_sign_in_with_the_provider_without_a_password(visit: Visits)
     assert browser.heading == "Your organisations"
     assert (TENANT in browser.text, "Viewer" in browser.text) == (True, True)
     assert email_of(browser) == "olga@example.org"
-    browser.click("Sign out")
+    sign_out(browser)
     by_provider(browser, "Olga@example.org")
     assert browser.heading == "Your organisations"
 

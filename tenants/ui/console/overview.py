@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from tenants.services.data_plane import ConnectedMember, configured_data_plane
+from tenants.services.visits import note_visit
 from tenants.ui.console.counts import counted_models
 from tenants.ui.console.place import Place, in_environment, show
 
@@ -15,6 +16,7 @@ from tenants.ui.console.place import Place, in_environment, show
 @in_environment()
 @require_safe
 def overview(request: HttpRequest, place: Place) -> HttpResponse:
+    note_visit(place.membership.user.person, place.environment)  # type: ignore[attr-defined] - the reverse of `user`
     models = counted_models(place)
     members = members_of(place)
     total = sum(model.entities for model in models)

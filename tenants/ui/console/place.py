@@ -54,6 +54,16 @@ class House:
     def slug(self) -> str:
         return slug_of(self.organisation)
 
+    @property
+    def key(self) -> str:
+        """How a search is told where it is asked from (tenants.ui.shell.search)."""
+        return self.slug
+
+    @property
+    def label(self) -> str:
+        """How titles of windows and tabs name it."""
+        return self.organisation.name
+
     def may(self, action: Action) -> bool:
         return action in permitted((self.membership.role,))
 
@@ -92,6 +102,14 @@ class Place(House):
 
     environment: Environment
     api: Api
+
+    @property
+    def key(self) -> str:
+        return f"{self.slug}/{self.environment.name}"
+
+    @property
+    def label(self) -> str:
+        return f"{self.organisation.name}/{self.environment.name}"
 
     @property
     def is_open(self) -> bool:
@@ -187,16 +205,26 @@ def _membership(user: AbstractUser, tenant: str) -> Membership:
     return found
 
 
-def _house(user: AbstractUser, tenant: str, _: dict[str, Any]) -> House:
+def house_at(user: AbstractUser, tenant: str) -> House:
+    """The organisation of an address, for a member of it. Raises Http404."""
     return House(membership=_membership(user, tenant))
 
 
-def _place(user: AbstractUser, tenant: str, values: dict[str, Any]) -> Place:
+def place_at(user: AbstractUser, tenant: str, name: str) -> Place:
+    """The environment of an address, for a member of its organisation. Raises Http404."""
     membership = _membership(user, tenant)
     try:
-        environment = environment_called(membership.organisation, values.pop("name"))
+        environment = environment_called(membership.organisation, name)
     except EnvironmentUnknown:
         raise Http404 from None
     person: Person = membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     principal = Principal(tenant=environment.tenant_id, user_id=str(person.id), kind="user", roles=(membership.role,))
     return Place(environment=environment, membership=membership, api=Api(principal))
+
+
+def _house(user: AbstractUser, tenant: str, _: dict[str, Any]) -> House:
+    return house_at(user, tenant)
+
+
+def _place(user: AbstractUser, tenant: str, values: dict[str, Any]) -> Place:
+    return place_at(user, tenant, values.pop("name"))

@@ -57,6 +57,7 @@ OWNED = {
     "Subscription": "organisation",
     "TrustedKey": "environment",
     "UsagePeriod": "environment",
+    "Visit": "environment",
 }
 """Models whose rows belong to a tenant, and the path from a row to its environment or organisation."""
 
@@ -176,6 +177,7 @@ VALUES = {
     "<name:model>": "order",
     "<name:workflow>": "life",
     "<int:version>": "1",
+    "<slug:slug>": "models",
     "<slug:tab>": "data",
     "<uuid:entity_id>": str(uuid4()),
     "<str:client_id>": "c1",

@@ -1,0 +1,119 @@
+/* What scripts add around every page: palettes, shortcuts, copy buttons. Nothing here is needed to use a page. */
+
+const PAUSE_MS = 120;
+const SAID_MS = 2000;
+
+class CopyText extends HTMLElement {
+  connectedCallback() {
+    if (this.firstChild || !navigator.clipboard) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = this.getAttribute("label");
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(this.getAttribute("text") ?? "");
+      button.textContent = this.getAttribute("done");
+      setTimeout(() => { button.textContent = this.getAttribute("label"); }, SAID_MS);
+    });
+    this.append(button);
+  }
+}
+
+/* A dialog whose results are the fragment of a page that also stands for itself. */
+class SearchPalette extends HTMLElement {
+  connectedCallback() {
+    this.dialog = this.querySelector("dialog");
+    this.field = this.querySelector("input[type=search]");
+    this.found = this.querySelector(".found");
+    this.field.addEventListener("input", () => this.later());
+    this.dialog.addEventListener("keydown", (event) => this.walk(event));
+    this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
+    this.querySelector("form").addEventListener("submit", (event) => this.choose(event));
+  }
+
+  open(text = "") {
+    if (this.dialog.open) return;
+    this.field.value = text;
+    this.dialog.showModal();
+    this.field.focus();
+    this.look();
+  }
+
+  later() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => this.look(), PAUSE_MS);
+  }
+
+  async look() {
+    const asked = new URLSearchParams(new FormData(this.querySelector("form")));
+    this.asked = asked.toString();
+    this.found.ariaBusy = "true";
+    try {
+      const answer = await fetch(`${this.getAttribute("src")}?${asked}`, { headers: { "X-Fragment": "found" } });
+      if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
+      const text = await answer.text();
+      if (this.asked === asked.toString()) this.found.innerHTML = text;
+    } catch {
+      if (this.asked === asked.toString()) this.found.textContent = this.found.dataset.failed;
+    }
+    this.found.ariaBusy = "false";
+  }
+
+  walk(event) {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    const stops = [this.field, ...this.found.querySelectorAll("a")];
+    const at = stops.indexOf(document.activeElement);
+    stops[(at + step + stops.length) % stops.length].focus();
+    event.preventDefault();
+  }
+
+  choose(event) {
+    const first = this.found.querySelector("a");
+    const isCurrent = this.asked === new URLSearchParams(new FormData(event.target)).toString();
+    if (!first || !isCurrent || this.found.ariaBusy === "true") return;
+    event.preventDefault();
+    first.click();
+  }
+}
+
+class KeyShortcuts extends HTMLElement {
+  connectedCallback() {
+    this.dialog = this.querySelector("dialog");
+    this.pressed = (event) => this.act(event);
+    document.addEventListener("keydown", this.pressed);
+  }
+
+  disconnectedCallback() {
+    document.removeEventListener("keydown", this.pressed);
+  }
+
+  act(event) {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && event.key.toLowerCase() === "k") {
+      event.preventDefault();
+      document.getElementById("palette").open();
+      return;
+    }
+    const isTyping = event.target.closest?.("input, textarea, select, [contenteditable], [role=textbox], dialog[open]");
+    if (this.hasAttribute("off") || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
+    const action = {
+      "/": () => document.getElementById("palette").open(),
+      e: () => document.getElementById("switcher").open(),
+      h: () => document.querySelector(".brand").click(),
+      "?": () => this.dialog.showModal(),
+    }[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  }
+}
+
+customElements.define("copy-text", CopyText);
+customElements.define("search-palette", SearchPalette);
+customElements.define("key-shortcuts", KeyShortcuts);
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (!opener || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  document.getElementById(opener.dataset.opens).open(opener.value);
+});
