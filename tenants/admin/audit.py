@@ -18,13 +18,8 @@ from unfold.paginator import InfinitePaginator
 
 from tenants.admin.access import may_look
 from tenants.admin.base import OperatorAdmin
-from tenants.admin.export import Lines, csv_lines, json_lines
 from tenants.models import AuditEvent, Organisation
-
-FORMATS: dict[str, tuple[str, Lines]] = {
-    "csv": ("text/csv; charset=utf-8", csv_lines),
-    "jsonl": ("application/x-ndjson", json_lines),
-}
+from tenants.services.audit_export import FORMATS, exported
 
 
 class MomentFilter(RangeDateTimeFilter):
@@ -96,11 +91,7 @@ class AuditEventAdmin(OperatorAdmin):
         """What the list shows under its present filters and search, all pages of it, as it is read."""
         if not may_look(request.user) or form not in FORMATS:
             raise PermissionDenied
-        content_type, lines = FORMATS[form]
-        answer = StreamingHttpResponse(lines(self.get_changelist_instance(request).queryset), content_type=content_type)
-        answer["Content-Disposition"] = f'attachment; filename="audit.{form}"'
-        answer["Cache-Control"] = "no-store"
-        return answer
+        return exported(self.get_changelist_instance(request).queryset, form)
 
     @display(description="target", ordering="target_type")
     def target(self, event: AuditEvent) -> str:

@@ -13,6 +13,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.text import slugify
@@ -123,7 +124,7 @@ class Place(House):
         return reverse(f"console:{page}", kwargs={"tenant": self.slug, "name": self.environment.name, **values})
 
 
-Page = Callable[..., HttpResponse]
+Page = Callable[..., HttpResponseBase]
 
 
 def in_organisation(action: Action = Action.READ) -> Callable[[Page], Page]:
@@ -148,7 +149,7 @@ def _pages(
         @login_required
         @never_cache
         @wraps(page)
-        def view(request: HttpRequest, tenant: str, **values: Any) -> HttpResponse:
+        def view(request: HttpRequest, tenant: str, **values: Any) -> HttpResponseBase:
             where = find(request.user, tenant, values)
             if tenant != where.slug and request.method == "GET":
                 return HttpResponseRedirect(request.get_full_path().replace(f"/t/{tenant}/", f"/t/{where.slug}/", 1))

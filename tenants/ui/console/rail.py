@@ -58,7 +58,13 @@ ENVIRONMENT: tuple[Section, ...] = (
             Link("trusted_keys", _("Trusted keys"), _TRUSTED_KEY, Action.MANAGE_CLIENTS),
         ),
     ),
-    (_("Operate"), (Link("provisioning", _("Provisioning"), ("delete",)),)),
+    (
+        _("Operate"),
+        (
+            Link("provisioning", _("Provisioning"), ("delete",)),
+            Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
+        ),
+    ),
 )
 
 ORGANISATION: tuple[Section, ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, register_converter
 
+from tenants.ui import audit
 from tenants.ui.console import (
     clients,
     comparing,
@@ -60,6 +61,8 @@ urlpatterns = [
     path("trusted-keys/<name:key_id>/invalidate", trusted_keys.invalidate, name="trusted_key_invalidate"),
     path("trusted-keys/<name:key_id>/reactivate", trusted_keys.reactivate, name="trusted_key_reactivate"),
     path("trusted-keys/<name:key_id>/delete", trusted_keys.delete, name="trusted_key_delete"),
+    path("audit/", audit.of_environment, name="audit"),
+    path("audit/export.<slug:form>", audit.export_of_environment, name="audit_export"),
     path("provisioning", provisioning.provisioning, name="provisioning"),
     path("provisioning/act", provisioning.act, name="provisioning_act"),
     path("delete", provisioning.delete, name="delete"),

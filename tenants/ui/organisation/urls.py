@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from tenants.ui.organisation import audit, environments, people
+from tenants.ui import audit
+from tenants.ui.organisation import environments, people
 
 app_name = "organisation"
 
@@ -14,5 +15,6 @@ urlpatterns = [
     path("people/", people.people, name="people"),
     path("people/<int:member_id>", people.member, name="member"),
     path("people/invitations/<uuid:invitation_id>", people.revoke, name="revoke"),
-    path("audit/", audit.audit, name="audit"),
+    path("audit/", audit.of_organisation, name="audit"),
+    path("audit/export.<slug:form>", audit.export_of_organisation, name="audit_export"),
 ]

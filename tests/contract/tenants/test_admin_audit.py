@@ -17,9 +17,9 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from cyoda.data_plane import OperatorsDataPlane
-from tenants.admin.export import CHUNK_ROWS, harmless
 from tenants.models import AuditEvent, Client, Environment, Organisation, Outbox, SigningKey
 from tenants.services.audit import PLATFORM, Doer, Source, record
+from tenants.services.audit_export import CHUNK_ROWS, harmless
 from tenants.services.provisioning import provision_environment
 
 LIST = "/admin/tenants/auditevent/"

@@ -16,16 +16,16 @@ from tests.contract.tenants.people.conftest import Make, sign_in
 
 VALUES = {
     "model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b",
-    "provider_id": uuid4(), "key_id": "..",
+    "provider_id": uuid4(), "key_id": "..", "form": "csv",
 }  # fmt: skip
 POSTED = {"fire", "model_act", "client_env", "provisioning_act", "provider_reload", "provider_reactivate"}
 OF_OWNERS = {
     "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
     "provider_delete", "trusted_keys", "trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate",
-    "trusted_key_delete",
+    "trusted_key_delete", "audit", "audit_export",
 }  # fmt: skip
-SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env"}
+SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env", "audit", "audit_export"}
 """Also of an environment that is not ready."""
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import AsyncIterator
+from html import unescape
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
+from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
 
 from tenants.models import AuditEvent, Client, Environment, Invitation, Membership, Organisation, Person, Role
 from tenants.services import mailing
-from tenants.services.audit import PLATFORM
+from tenants.services.audit import PLATFORM, Doer, Source
 from tenants.services.backends import ensure_local
 from tenants.services.clients import create_client
 from tenants.services.invitations import invite
@@ -20,7 +25,7 @@ from tenants.ui.console.place import slug_of
 from tenants.ui.organisation.urls import urlpatterns
 from tests.contract.tenants.people.conftest import Make, sign_in
 
-VALUES = {"member_id": 1, "invitation_id": "3f2a9cd0-1b22-4000-8000-000000000000"}
+VALUES = {"form": "csv", "member_id": 1, "invitation_id": "3f2a9cd0-1b22-4000-8000-000000000000"}
 POSTED = {"member", "revoke"}
 
 
@@ -223,15 +228,73 @@ def test_who_is_no_owner_sees_the_members_only(browser: Browser, somebody: Make,
     assert not Invitation.objects.filter(email="x@example.org").exists()
 
 
-def test_the_audit_log_is_read_page_by_page(owner: Browser, acme: Organisation) -> None:
+def test_the_audit_log_is_read_page_by_page_under_its_filter(owner: Browser, acme: Organisation) -> None:
     dev = ready(acme)
     for number in range(60):
         create_client(PLATFORM, dev, roles=(), label=str(number))
-    first = owner.get(at("audit", acme)).content.decode()
-    assert first.count("<tr>") == 51
-    older = re.findall(r'href="(\?before=\d+)"', first)[0]
-    assert 2 < owner.get(at("audit", acme) + older).content.decode().count("<tr>") < 20
-    assert owner.get(at("audit", acme) + "?before=" + "9" * 30).status_code == 200
+    first = owner.get(at("audit", acme) + "?target=client").content.decode()
+    assert first.count("event-") == 50
+    older = unescape(re.findall(r'href="(\?target=client&amp;before=\d+)"', first)[0])
+    last = owner.get(at("audit", acme) + older).content.decode()
+    assert last.count("event-") == 10
+    assert "Older" not in last
+    for before in ("9" * 30, "x", "-1"):
+        assert owner.get(f"{at('audit', acme)}?before={before}").status_code == 200
+
+
+def test_the_audit_log_is_filtered_by_all_that_it_says(
+    owner: Browser, somebody: Make, acme: Organisation, browser: Browser
+) -> None:
+    dev, prod = ready(acme), ready(acme, "prod")
+    somebody("bob@example.org", acme, Role.VIEWER)
+    User._default_manager.filter(username="ann@example.org").update(first_name="Ann", last_name="Lee")
+    person = str(Person.objects.get(user__username="ann@example.org").pk)
+    ann = Doer(id=person, name=person, kind="user", source=Source.API, request_id="r-1", reason="old ones")
+    create_client(ann, dev, roles=("ROLE_M2M",), label="by ann")
+    create_client(PLATFORM, prod, roles=(), label="by the platform")
+    client = Client.objects.get(label="by ann")
+
+    def found(page: str = at("audit", acme), **wanted: str) -> str:
+        answer = owner.get(page, wanted)
+        assert answer.status_code == 200
+        return answer.content.decode()
+
+    everything = found()
+    assert all(text in everything for text in ("by ann", "by the platform", "member added", "Ann Lee"))
+    for wanted in (
+        {"who": "lee"}, {"who": person}, {"action": "creat", "who": "ann"}, {"target": client.id}, {"reason": "OLD"},
+        {"environment": dev.tenant_id}, {"request_id": "r-1"}, {"since": "2020-01-01T00:00", "reason": "old"},
+    ):  # fmt: skip
+        assert ("by ann" in found(**wanted), "by the platform" in found(**wanted)) == (True, False), wanted
+    for wanted in ({"until": "2020-01-01T00:00"}, {"who": "nobody"}, {"request_id": "r"}):
+        assert "No change is like this" in found(**wanted), wanted
+    for wanted in ({"since": "soon"}, {"environment": "globex"}, {"who": "\0"}):
+        assert "makes no sense" in found(**wanted), wanted
+    assert "by the platform" not in found(of("audit", dev), environment=prod.tenant_id)
+    assert "by ann" in found(of("audit", dev))
+
+
+async def all_of(chunks: AsyncIterator[bytes]) -> list[bytes]:
+    return [chunk async for chunk in chunks]
+
+
+def test_the_audit_log_is_taken_away_as_it_is_filtered(owner: Browser, somebody: Make, acme: Organisation) -> None:
+    dev = ready(acme)
+    create_client(PLATFORM, dev, roles=(), label="reports")
+    somebody("gus@example.org", Organisation.objects.create(name="Globex"), Role.OWNER)
+
+    def taken(page: str, form: str, query: str = "") -> str:
+        answer = owner.get(page.replace("csv", form) + query)
+        assert answer["Content-Disposition"] == f'attachment; filename="audit.{form}"'
+        return b"".join(async_to_sync(all_of)(answer.streaming_content)).decode()
+
+    whole, own = at("audit_export", acme, form="csv"), of("audit_export", dev, form="csv")
+    assert taken(whole, "csv").splitlines()[0].startswith("id,at,actor_id")
+    assert {json.loads(line)["organisation_id"] for line in taken(whole, "jsonl").splitlines()} == {str(acme.pk)}
+    [line] = taken(whole, "jsonl", "?target=client").splitlines()
+    assert json.loads(line)["after"]["label"] == "reports"
+    assert [json.loads(line)["tenant_id"] for line in taken(own, "jsonl").splitlines()] == ["dev"]
+    assert owner.get(whole.replace("csv", "xls")).status_code == 404
 
 
 # --- others -----------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import StreamingHttpResponse
 
 from cyoda import jsonio
 from cyoda.clock import utc_text
@@ -66,3 +67,19 @@ def _csv(rows: list[list[str]]) -> bytes:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue().encode()
+
+
+FORMATS: dict[str, tuple[str, Lines]] = {
+    "csv": ("text/csv; charset=utf-8", csv_lines),
+    "jsonl": ("application/x-ndjson", json_lines),
+}
+"""Content type and lines, by the ending of the file's name."""
+
+
+def exported(events: QuerySet[AuditEvent], form: str) -> StreamingHttpResponse:
+    """All of the events as a file to keep, sent while they are read; `form` is one of FORMATS."""
+    content_type, lines = FORMATS[form]
+    answer = StreamingHttpResponse(lines(events), content_type=content_type)
+    answer["Content-Disposition"] = f'attachment; filename="audit.{form}"'
+    answer["Cache-Control"] = "no-store"
+    return answer
