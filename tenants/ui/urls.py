@@ -18,6 +18,7 @@ recording.start()
 
 urlpatterns = [
     path("", entering.home, name="home"),
+    path("platform/", include("tenants.ui.platform.urls")),
     path("t/<str:tenant>/", include("tenants.ui.organisation.urls")),
     path("t/<str:tenant>/e/<str:name>/", include("tenants.ui.console.urls")),
     path("organisations", switcher.organisations, name="organisations"),

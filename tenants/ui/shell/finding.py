@@ -100,7 +100,7 @@ def pages(search: Search) -> Iterator[Hit]:
         (_("Help"), "help"),
     ]
     if search.user.is_staff:
-        named += [(_("Back office"), "admin:index")]
+        named += [(_("Signing keys"), "platform:keys"), (_("Back office"), "admin:index")]
     for title, name in named:
         if search.matches(title):
             yield Hit(title, reverse(name))

@@ -183,6 +183,7 @@ VALUES = {
     "<str:client_id>": "c1",
     "<uuid:provider_id>": str(uuid4()),
     "<name:key_id>": "crm-1",
+    "<str:kid>": "k1",
     "<slug:form>": "csv",
     "<int:member_id>": "1",
     "<uuid:invitation_id>": str(uuid4()),

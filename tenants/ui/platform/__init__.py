@@ -1,0 +1,1 @@
+"""The pages of who runs the installation, below `/platform/`."""
