@@ -131,6 +131,7 @@ def _platform(
             max_sort_keys=conf.search.max_sort_keys,
             scan_budget=conf.search.scan_budget,
             search_ttl=conf.search.snapshot_ttl,
+            report_ttl=conf.search.report_ttl,
             expiry_grace=conf.scheduler.expiry_grace,
             max_groups=conf.search.stats_group_max,
         ),

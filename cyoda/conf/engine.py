@@ -167,6 +167,9 @@ class Search:
         seconds(3600),
         "Finished asynchronous searches are kept this long.",
     )
+    report_ttl: timedelta = setting(
+        "CYODA_REPORT_TTL", kind.duration(), seconds(7 * 24 * 3600), "Finished runs of reports are kept this long."
+    )
     reap_interval: timedelta = setting(
         "CYODA_SEARCH_REAP_INTERVAL", kind.duration(), seconds(300), "Period of their removal."
     )

@@ -42,6 +42,13 @@ from cyoda.errors.models import (
     PolymorphicSlot,
 )
 from cyoda.errors.platform import ServerError, StorageUnavailable
+from cyoda.errors.reports import (
+    InvalidReportDefinition,
+    ReportDefinitionExists,
+    ReportDefinitionInUse,
+    ReportDefinitionNotFound,
+    ReportNotFound,
+)
 from cyoda.errors.requests import (
     BadRequest,
     BodyTooLarge,
@@ -119,6 +126,7 @@ __all__ = [
     "InvalidIndexDefinition",
     "InvalidLimit",
     "InvalidParameter",
+    "InvalidReportDefinition",
     "InvalidUniqueKey",
     "InvalidUniqueKeyDefinition",
     "KeyOwnedByDifferentTenant",
@@ -143,6 +151,10 @@ __all__ = [
     "PolymorphicSlot",
     "PreconditionRequired",
     "QuotaExceeded",
+    "ReportDefinitionExists",
+    "ReportDefinitionInUse",
+    "ReportDefinitionNotFound",
+    "ReportNotFound",
     "ScanBudgetExhausted",
     "ScheduleFunctionInvalidResult",
     "SearchJobAlreadyTerminal",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cyoda import jsonio
-from cyoda.http.request import Receive, Scope, Send
+from cyoda.http.request import Receive, Scope, Send, origin
 from cyoda.http.response import JSON, Header, Response
 
 AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -35,7 +35,6 @@ _POLICY: tuple[Header, ...] = (
     (b"referrer-policy", b"no-referrer"),
 )
 _ANYONE: tuple[Header, ...] = ((b"access-control-allow-origin", b"*"),)
-_SCHEMES = ("http", "https")
 
 
 class Documentation:
@@ -64,8 +63,5 @@ class Documentation:
 
     def _document_for(self, scope: Scope) -> Response:
         headers = dict(reversed(scope["headers"]))
-        host = headers.get(b"host", b"localhost").decode("latin-1")
-        forwarded = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
-        scheme = forwarded if forwarded in _SCHEMES else scope.get("scheme", "http")
-        servers = [{"url": f"{scheme}://{host}{self._context_path}"}]
+        servers = [{"url": f"{origin(scope, headers)}{self._context_path}"}]
         return Response(200, jsonio.dumps({**self._document, "servers": servers}), JSON, _ANYONE)

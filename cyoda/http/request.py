@@ -21,6 +21,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+_SCHEMES = ("http", "https")
+
+
+def origin(scope: Scope, headers: Mapping[bytes, bytes]) -> str:
+    """Where the client reached this node, as it or the proxy before it says: `https://host:port`."""
+    host = headers.get(b"host", b"localhost").decode("latin-1")
+    forwarded = headers.get(b"x-forwarded-proto", b"").decode("latin-1")
+    scheme = forwarded if forwarded in _SCHEMES else scope.get("scheme", "http")
+    return f"{scheme}://{host}"
+
+
 class ClientDisconnected(Exception):
     """The client went away before its request was complete."""
 
@@ -73,6 +84,11 @@ class ApiRequest:
         if value is not None and sum(key == name for key, _ in self.scope["headers"]) > 1:
             raise BadRequest("invalid request parameter")
         return value
+
+    def link(self, path: str) -> str:
+        """The whole address of a path below the context path."""
+        whole: str = self.scope["path"]
+        return f"{origin(self.scope, self.headers)}{whole[: len(whole) - len(self.path)]}{path}"
 
     # --- path ---------------------------------------------------------------------------------------------------
 

@@ -34,7 +34,7 @@ class Jobs:
     def store(self) -> Storage:
         return self.home.store
 
-    async def add(self, **fields: Any) -> SearchJob:
+    async def add(self, definition: bytes = b"", **fields: Any) -> SearchJob:
         values: dict[str, Any] = {
             "id": new_id(), "model": ORDER, "condition": b'{"x":"\\u0000 \xc3\xa9"}', "sort": (), "at": None,
             "submitter": Actor("anna", "user"), "created_at": self.now,
@@ -42,7 +42,7 @@ class Jobs:
         if "snapshot" not in fields:
             values["snapshot"] = await self.home.begin()
         job = SearchJob(**(values | fields))
-        await self.store.add_search_job(self.home.tenant, job, due_at=self.now + MINUTE)
+        await self.store.add_search_job(self.home.tenant, job, due_at=self.now + MINUTE, definition=definition)
         return job
 
     async def get(self, job: SearchJob) -> SearchJob:

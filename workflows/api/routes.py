@@ -25,6 +25,9 @@ from workflows.api import (
     legacy,
     messages,
     models,
+    report_definitions,
+    report_results,
+    reports,
     search,
     search_jobs,
     state_machines,
@@ -95,6 +98,30 @@ _JOINING: tuple[tuple[str, str, Action, JoiningEndpoint], ...] = (
     ("POST", "/search/direct/{entityName}/{modelVersion}", READ, search.search),
 )
 
+_REPORTS: tuple[tuple[str, str, Action, Endpoint], ...] = (
+    ("GET", "/definitions", READ, report_definitions.list_report_definitions),
+    ("POST", "/definitions", CONFIGURE, report_definitions.create_report_definition),
+    ("GET", "/definitions/{definitionId}", READ, report_definitions.get_report_definition),
+    ("PUT", "/definitions/{definitionId}", CONFIGURE, report_definitions.replace_report_definition),
+    ("DELETE", "/definitions/{definitionId}", CONFIGURE, report_definitions.delete_report_definition),
+    ("GET", "/export-by-ids", READ, report_definitions.export_report_definitions),
+    ("POST", "/import", CONFIGURE, report_definitions.import_report_definitions),
+    ("GET", "/types", READ, reports.list_report_types),
+    ("POST", "/pre", WRITE, reports.run_report),
+    ("GET", "/history", READ, reports.list_reports),
+    ("GET", "/report/{reportId}/status", READ, reports.report_status),
+    ("GET", "/report/{reportId}/{groupingVersion}/status", READ, reports.report_status),
+    ("GET", "/report/{reportId}/{groupingVersion}/stats", READ, reports.report_statistics),
+    ("GET", "/report/{reportId}/config", READ, reports.report_config),
+    ("GET", "/report/{reportId}/{groupingVersion}/groups", READ, report_results.report_groups),
+    ("GET", "/report/{reportId}/{groupingVersion}/groups/{group}", READ, report_results.report_groups),
+    ("GET", "/report/{reportId}/rows", READ, report_results.report_rows),
+    ("GET", "/report/{reportId}/group_rows/{group}", READ, report_results.report_rows),
+    ("POST", "/report/{reportId}/cancel", WRITE, reports.cancel_report),
+    ("DELETE", "/report/{reportId}/{groupingVersion}", DELETE, reports.delete_report),
+)
+"""Below `/platform-api/reporting`, where the dashboard has its reports (contract: control plane 9.5)."""
+
 _LEGACY: tuple[tuple[str, str, Action, JoiningEndpoint], ...] = (
     ("POST", "/search/{entityName}/{modelVersion}", READ, legacy.search_array),
     ("PUT", "/platform-api/entity/transition", WRITE, legacy.fire_transition),
@@ -126,6 +153,16 @@ def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> lis
         *(
             Route(method, template, _plain(endpoint, platform), operation=operation_of(endpoint), action=action)
             for method, template, action, endpoint in (*_PLAIN, *(_LEGACY_PLAIN if legacy_aliases else ()))
+        ),
+        *(
+            Route(
+                method,
+                f"/platform-api/reporting{template}",
+                _plain(endpoint, platform),
+                operation=operation_of(endpoint),
+                action=action,
+            )
+            for method, template, action, endpoint in _REPORTS
         ),
         Route("GET", "/model", _plain(models.list_models, platform), action=READ),
         Route(

@@ -43,6 +43,7 @@ PATH_TYPES = {
     "number": Int32,
     "entityId": UUID,
     "messageId": UUID,
+    "reportId": UUID,
     "transactionId": UUID,
     "workflowId": UUID,
 }

@@ -12,6 +12,7 @@ import msgspec
 from cyoda.principal import Actor
 from workflows.core.entity import ModelKey
 from workflows.core.predicates.sort import SortField
+from workflows.core.report.plan import ReportPlan
 
 ANNOUNCED_LIFE = timedelta(hours=24)
 """How long after its creation a job is announced to be there; it is never removed earlier (contract: search Q13)."""
@@ -52,7 +53,9 @@ class SearchJob(msgspec.Struct, frozen=True, kw_only=True):
     found: int = 0
     attempts: int = 0
     error: str = ""
-    """Why the job failed; never shown to clients."""
+    """Why the job failed; shown to clients of reports only."""
+    report: ReportPlan | None = None
+    """What is shown of the result, when the job is the run of a report."""
 
     @property
     def count(self) -> int:

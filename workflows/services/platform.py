@@ -26,6 +26,8 @@ class Limits:
     workflow_version_strict: bool = False
     search_ttl: timedelta = timedelta(hours=1)
     """A finished search job is kept at least this long."""
+    report_ttl: timedelta = timedelta(days=7)
+    """And a finished run of a report."""
     expiry_grace: timedelta = timedelta(milliseconds=100)
     """A timer that is later than it may be, by no more than this, is left for a later look."""
 

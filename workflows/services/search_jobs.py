@@ -14,6 +14,7 @@ from workflows.core.entity import ModelKey, Version
 from workflows.core.predicates.parsing import parse_condition
 from workflows.core.predicates.sort import SortField, parse_sort, resolve_sort
 from workflows.core.predicates.validation import check_structure, validate
+from workflows.core.report.plan import ReportPlan
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.services.configurations import View
 from workflows.services.entity_reads import MAX_PAGE_NUMBER, MAX_PAGE_SIZE
@@ -53,27 +54,44 @@ async def submit_search(
         return resolve_sort(sort_keys, configured.fields)
 
     fields = await platform.configurations.decide(principal.tenant, attempt)
+    return await start_search(principal, key, condition, at=at, sort=fields, platform=platform)
+
+
+async def start_search(
+    principal: Principal,
+    key: ModelKey,
+    condition: bytes,
+    *,
+    at: datetime | None,
+    sort: tuple[SortField, ...],
+    report: ReportPlan | None = None,
+    definition: bytes = b"",
+    platform: Platform,
+) -> UUID:
+    """Store a search that has been judged, with the plan and the definition of its report if it is one, and have it
+    run; returns the job's id."""
     snapshot, _ = await platform.storage.begin(principal.tenant)
     now = platform.clock()
     job = SearchJob(
         id=platform.new_id(),
         model=key,
         condition=condition,
-        sort=fields,
+        sort=sort,
         snapshot=snapshot,
         at=at if at is not None and at < now else None,  # the future is as the present
         submitter=principal.actor,
         created_at=now,
+        report=report,
     )
-    await platform.storage.add_search_job(principal.tenant, job, due_at=now + FOUND_AFTER)
+    await platform.storage.add_search_job(principal.tenant, job, due_at=now + FOUND_AFTER, definition=definition)
     platform.workers.wake(platform, Work(tenant=principal.tenant, kind="search", id=job.id))
     return job.id
 
 
 async def search_status(principal: Principal, job_id: UUID, *, platform: Platform) -> SearchJob:
-    """Raises SearchJobNotFound (unknown, removed, or another tenant's)."""
+    """Raises SearchJobNotFound (unknown, removed, another tenant's, or the run of a report)."""
     job = await platform.storage.search_job(principal.tenant, job_id)
-    if job is None:
+    if job is None or job.report is not None:
         raise SearchJobNotFound(job_id)
     return job
 
@@ -131,16 +149,23 @@ async def search_results(principal: Principal, job_id: UUID, page: PageRequest, 
 async def cancel_search(principal: Principal, job_id: UUID, *, platform: Platform) -> None:
     """End a running job; what it found is discarded. Raises SearchJobNotFound, SearchJobAlreadyTerminal."""
     job = await search_status(principal, job_id, platform=platform)
-    now = platform.clock()
-    due_at = removed_at(job, now, platform)
-    if not await platform.storage.cancel_search_job(principal.tenant, job_id, at=now, due_at=due_at):
+    if not await end_search(principal, job, platform=platform):
         ended = await search_status(principal, job_id, platform=platform)
         raise SearchJobAlreadyTerminal(job_id, ended.status)
 
 
+async def end_search(principal: Principal, job: SearchJob, *, platform: Platform) -> bool:
+    """Cancel a job; False when it does not run."""
+    now = platform.clock()
+    due_at = removed_at(job, now, platform)
+    return await platform.storage.cancel_search_job(principal.tenant, job.id, at=now, due_at=due_at)
+
+
 def removed_at(job: SearchJob, finished_at: datetime, platform: Platform) -> datetime:
-    """When a finished job goes: not before it was announced to go (contract: search Q13)."""
-    return max(job.announced_until, finished_at + platform.limits.search_ttl)
+    """When a finished job goes: not before it was announced to go (contract: search Q13); reports have a time of their
+    own."""
+    kept = platform.limits.search_ttl if job.report is None else platform.limits.report_ttl
+    return max(job.announced_until, finished_at + kept)
 
 
 def _whole(text: str, refusal: str) -> int:

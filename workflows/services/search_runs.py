@@ -23,6 +23,7 @@ from workflows.core.predicates.narrowing import narrow
 from workflows.core.predicates.ordering import bytes_key
 from workflows.core.predicates.parsing import parse_condition
 from workflows.core.predicates.validation import group_is_conjunction, validate
+from workflows.core.report.grouping import ReportTally, groups_text
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.services.external_order import ExternalOrder
 from workflows.services.platform import Platform
@@ -69,6 +70,9 @@ class _Run:
         self._holder = holder
         self._platform = platform
         self._examined = 0
+        self._tally: ReportTally | None = None
+        if job.report is not None:
+            self._tally = ReportTally(job.report, job.sort, max_groups=platform.limits.max_groups)
 
     async def to_the_end(self) -> None:
         try:
@@ -152,12 +156,13 @@ class _Run:
             self._examined += len(batch)
             is_settled = takes_all or (batch.exact and narrowing.exact)
             judged += 0 if is_settled else len(batch)
-            if is_settled:
-                yield batch
-            elif judged > self._platform.limits.scan_budget:
+            if judged > self._platform.limits.scan_budget:
                 raise ScanBudgetExhausted(BUDGET_EXHAUSTED)
-            else:
-                yield [version for version in batch if predicate(version.document.value, version)]
+            found = batch if is_settled else [each for each in batch if predicate(each.document.value, each)]
+            if self._tally is not None:
+                for version in found:
+                    self._tally.add(version)
+            yield found
             await asyncio.sleep(0)
 
     async def _keep(self) -> None:
@@ -183,6 +188,7 @@ class _Run:
 
     async def _finish(self, status: JobStatus, error: str = "") -> None:
         now = self._platform.clock()
+        groups = self._tally.groups() if self._tally is not None and status is JobStatus.SUCCESSFUL else ()
         await self._platform.storage.finish_search_job(
             self._tenant,
             self._job.id,
@@ -191,6 +197,7 @@ class _Run:
             at=now,
             due_at=removed_at(self._job, now, self._platform),
             error=error.replace("\0", ""),
+            groups=groups_text(groups) if groups else b"",
         )
 
 

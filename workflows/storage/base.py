@@ -19,6 +19,7 @@ from workflows.core.audit import AuditRecord
 from workflows.core.entity import Document, ModelKey, Version
 from workflows.core.field_index import IndexState
 from workflows.core.predicates.narrowing import Narrowing
+from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.schema.node import Node
 from workflows.core.search_job import JobStatus, SearchJob
@@ -356,14 +357,22 @@ class SearchJobStore(Protocol):
     What a method changes of a job and when the job's work is due are changed together, atomically.
     """
 
-    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
-        """Store a running job that nobody holds; at `due_at` it is work that somebody should have taken."""
+    async def add_search_job(
+        self, tenant: TenantId, job: SearchJob, *, due_at: datetime, definition: bytes = b""
+    ) -> None:
+        """Store a running job that nobody holds; at `due_at` it is work that somebody should have taken.
+
+        The run of a report keeps the text of its `definition`.
+        """
         ...
 
     async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None: ...
 
     async def search_jobs(self, tenant: TenantId, *, before: UUID | None = None, limit: int) -> Sequence[SearchJob]:
-        """The last jobs, the newest first, or those older than one; of one that is gone there is none older."""
+        """The last jobs, the newest first, or those older than one; of one that is gone there is none older.
+
+        Runs of reports are not among them.
+        """
         ...
 
     async def hold_search_job(self, tenant: TenantId, job_id: UUID, lease: Lease, *, now: datetime) -> SearchJob | None:
@@ -381,9 +390,12 @@ class SearchJobStore(Protocol):
 
     async def finish_search_job(
         self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
-        error: str = "",
+        error: str = "", groups: bytes = b"",
     ) -> bool:  # fmt: skip
-        """End a job that `holder` still holds, and have it removed at `due_at`; False, and nothing changes, if not."""
+        """End a job that `holder` still holds, and have it removed at `due_at`; False, and nothing changes, if not.
+
+        The run of a report keeps the text of its `groups`.
+        """
         ...
 
     async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
@@ -419,7 +431,69 @@ class SearchJobStore(Protocol):
         ...
 
 
-class Storage(EntityStore, ConfigurationStore, MessageStore, SearchJobStore, Protocol):
+class ReportFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs of reports: by model, submitter, statuses, and the moment of creation (both ends inclusive)."""
+
+    definition_id: str | None = None
+    request_class: str | None = None
+    submitter: str | None = None
+    statuses: tuple[JobStatus, ...] = tuple(JobStatus)
+    since: datetime | None = None
+    until: datetime | None = None
+    oldest_first: bool = False
+    offset: int = 0
+    limit: int
+
+
+class FoundReports(NamedTuple):
+    """A page of runs, and how many there are on all pages."""
+
+    jobs: Sequence[SearchJob]
+    total: int
+
+
+class StoredDefinition(NamedTuple):
+    """A report definition, and how many runs of it there are."""
+
+    definition: ReportDefinition
+    runs: int
+
+
+DefinitionChanges = Mapping[str, ReportDefinition | None]
+"""What becomes of definitions, by id; None removes one."""
+
+
+class ReportStore(Protocol):
+    """Report definitions; their runs are search jobs with a plan (contract: control plane 9.5)."""
+
+    async def report_definitions(
+        self, tenant: TenantId, ids: Sequence[str] | None = None
+    ) -> Sequence[ReportDefinition]:
+        """All definitions by id, or those of the given ones that there are."""
+        ...
+
+    async def change_report_definitions(
+        self,
+        tenant: TenantId,
+        ids: Sequence[str],
+        decide: Callable[[Mapping[str, StoredDefinition]], DefinitionChanges],
+    ) -> None:
+        """Let `decide` say what becomes of the given definitions, seeing those that exist; atomically.
+
+        Whatever `decide` raises leaves everything as it was.
+        """
+        ...
+
+    async def reports(self, tenant: TenantId, wanted: ReportFilter) -> FoundReports:
+        """Runs of reports in the order of their creation, newest first unless asked otherwise."""
+        ...
+
+    async def report_texts(self, tenant: TenantId, job_id: UUID) -> tuple[bytes, bytes]:
+        """The texts of a run's definition and of its groups; empty where there is none."""
+        ...
+
+
+class Storage(EntityStore, ConfigurationStore, MessageStore, SearchJobStore, ReportStore, Protocol):
     """One backend: everything a tenant's data plane needs of it."""
 
     async def open(self) -> None: ...

@@ -1,8 +1,13 @@
-"""Acceptance of the cloud API, row by row (contract: control plane 12, rows 1 to 17)."""
+"""Acceptance of the cloud API, row by row (contract: control plane 12, rows 1 to 17).
+
+Rows 18 to 20 are in `test_acceptance_studio.py`, 21 to 25 in `test_acceptance_environment.py`.
+"""
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +23,13 @@ from tests.contract.tenants.conftest import EVERYTHING, NOTHING, traces_of
 from tests.contract.tenants.drivers import STEPS, FailingDriver
 
 KEY = "7f3c9a2b41d84e55"
+
+
+def test_every_row_of_the_section_is_there() -> None:
+    files = Path(__file__).parent.glob("test_acceptance*.py")
+    names = [name for file in files for name in re.findall(r"def (test_rows?_\w+)", file.read_text(encoding="utf-8"))]
+    rows = {int(number) for name in names for number in re.findall(r"(?<=_)\d+(?=_)", name)}
+    assert rows == set(range(1, 26))
 
 
 @pytest.mark.django_db

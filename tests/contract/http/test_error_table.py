@@ -147,6 +147,9 @@ ROWS = [
     Row("SEARCH_JOB_ALREADY_TERMINAL", 400, "PUT /search/async/{job}/cancel",
         properties={"currentStatus": "SUCCESSFUL", "snapshotId": "{job}"}),
     Row("SEARCH_RESULT_LIMIT", 400, "POST /search/direct/order/1?limit=1", json=MATCH_ALL),
+    Row("REPORT_DEFINITION_NOT_FOUND", 404, "DELETE /platform-api/reporting/definitions/ghost?cascade=true",
+        properties={"definitionId": "ghost"}),
+    Row("REPORT_NOT_FOUND", 404, f"GET /platform-api/reporting/report/{UNKNOWN}/status"),
     Row("HELP_TOPIC_NOT_FOUND", 404, "GET /help/nothing"),
 ]  # fmt: skip
 
@@ -154,6 +157,7 @@ BY_A_MEMBER = {"WORKFLOW_FAILED", "COMPUTE_MEMBER_DISCONNECTED", "DISPATCH_TIMEO
 ELSEWHERE = {
     "CONFLICT": "http/test_updating.py",
     "FEATURE_DISABLED": "identity/test_trusted_keys.py",
+    "INVALID_REPORT_DEFINITION": "http/test_reports.py",
     "KEYPAIR_NOT_FOUND": "identity/test_keypairs.py",
     "KEY_OWNED_BY_DIFFERENT_TENANT": "identity/test_trusted_keys.py",
     "M2M_CLIENT_NOT_FOUND": "identity/test_clients.py",
@@ -163,6 +167,8 @@ ELSEWHERE = {
     "OIDC_PROVIDER_NOT_FOUND": "identity/test_oidc_providers.py",
     "OIDC_SSRF_BLOCKED": "identity/test_oidc_providers.py",
     "QUOTA_EXCEEDED": "identity/test_limits.py",
+    "REPORT_DEFINITION_EXISTS": "http/test_reports.py",
+    "REPORT_DEFINITION_IN_USE": "http/test_reports.py",
     "SCHEDULE_FUNCTION_INVALID_RESULT": "http/test_timers.py",
     "SERVER_ERROR": "unit/http/test_problems.py",
     "STORAGE_UNAVAILABLE": "conformance/test_postgres_outage.py",

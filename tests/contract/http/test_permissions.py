@@ -41,6 +41,9 @@ WRITES = {
     "POST /message/new/{subject}",
     "DELETE /message/{messageId}",
     "DELETE /message",
+    "POST /platform-api/reporting/pre",
+    "POST /platform-api/reporting/report/{reportId}/cancel",
+    "DELETE /platform-api/reporting/report/{reportId}/{groupingVersion}",
 }
 CONFIGURES = {
     "POST /model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}",
@@ -53,6 +56,10 @@ CONFIGURES = {
     "POST /model/{entityName}/{modelVersion}/workflow/import",
     "PUT /platform-api/statemachine/persisted/workflows/{workflowId}",
     "POST /platform-api/statemachine/import",
+    "POST /platform-api/reporting/definitions",
+    "PUT /platform-api/reporting/definitions/{definitionId}",
+    "DELETE /platform-api/reporting/definitions/{definitionId}",
+    "POST /platform-api/reporting/import",
 }
 QUESTIONS = {
     "POST /model/validate/{entityName}/{modelVersion}",

@@ -17,6 +17,7 @@ from cyoda.runtime import Node, build_node
 from tenants.identity.keys import KeyPair
 from tests.contract.http.conftest import TickingClock, client_of, no_pages, pem_of
 from tests.contract.http.steps import MATCH_ALL, REVIEW, entity, model, ok, read, workflow
+from tests.contract.http.test_reports import ended as run_ended
 from tests.contract.http.test_search_jobs import ended
 from workflows.api.routes import data_plane_routes
 from workflows.storage.memory.store import MemoryStorage
@@ -44,6 +45,7 @@ class Crossing:
 
 
 NO_MODEL, NO_ENTITY = Crossing("MODEL_NOT_FOUND"), Crossing("ENTITY_NOT_FOUND")
+NO_REPORT, NO_DEFINITION = Crossing("REPORT_NOT_FOUND"), Crossing("REPORT_DEFINITION_NOT_FOUND")
 NO_JOB, NOTHING_THERE = Crossing("SEARCH_JOB_NOT_FOUND"), Crossing(None)
 
 CROSSINGS: dict[str, list[Crossing]] = {
@@ -129,10 +131,36 @@ CROSSINGS: dict[str, list[Crossing]] = {
     "PUT /platform-api/entity/transition": [
         Crossing("ENTITY_NOT_FOUND", "?entityId={entityId}&transitionName=approve")
     ],
+    "GET /platform-api/reporting/definitions": [NOTHING_THERE],
+    "GET /platform-api/reporting/definitions/{definitionId}": [NO_DEFINITION],
+    "PUT /platform-api/reporting/definitions/{definitionId}": [Crossing("REPORT_DEFINITION_NOT_FOUND", json={})],
+    "DELETE /platform-api/reporting/definitions/{definitionId}": [
+        NO_DEFINITION, Crossing("REPORT_DEFINITION_NOT_FOUND", "?cascade=true"),
+        Crossing("REPORT_DEFINITION_NOT_FOUND", "?mode=reports"),
+    ],
+    "GET /platform-api/reporting/export-by-ids": [
+        Crossing("REPORT_DEFINITION_NOT_FOUND", "?includeIds={definitionId}")
+    ],
+    "GET /platform-api/reporting/types": [NOTHING_THERE],
+    "POST /platform-api/reporting/pre": [Crossing("REPORT_DEFINITION_NOT_FOUND", "?gridConfig={definitionId}")],
+    "GET /platform-api/reporting/history": [NOTHING_THERE, Crossing(None, "?username=u-1&finished=on")],
+    "GET /platform-api/reporting/report/{reportId}/status": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/{groupingVersion}/status": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/{groupingVersion}/stats": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/config": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/{groupingVersion}/groups": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/{groupingVersion}/groups/{group}": [NO_REPORT],
+    "GET /platform-api/reporting/report/{reportId}/rows": [NO_REPORT, Crossing("REPORT_NOT_FOUND", "?size=1&page=1")],
+    "GET /platform-api/reporting/report/{reportId}/group_rows/{group}": [NO_REPORT],
+    "POST /platform-api/reporting/report/{reportId}/cancel": [NO_REPORT],
+    "DELETE /platform-api/reporting/report/{reportId}/{groupingVersion}": [NO_REPORT],
+    # from here on the stranger has a definition of that name
+    "POST /platform-api/reporting/definitions": [Crossing(None, "?name=all", json={"requestClass": "order.1"})],
+    "POST /platform-api/reporting/import": [Crossing(None, json={"data": {"value": [{"id": "{definitionId}"}]}})],
     # the last: from here on the stranger has a model of that name
     "POST /model/import/{dataFormat}/{converter}/{entityName}/{modelVersion}": [Crossing(None, json={"name": "b"})],
 }  # fmt: skip
-IDS = ("{entityId}", "{messageId}", "{jobId}")
+IDS = ("{entityId}", "{messageId}", "{jobId}", "{reportId}")
 
 
 @pytest.fixture
@@ -156,13 +184,18 @@ async def owned(api: httpx.AsyncClient) -> dict[str, str]:
     (sent,) = ok(await api.post("/message/new/s", json={"payload": 1}))
     job_id = ok(await api.post("/search/async/order/1", json=MATCH_ALL))
     await ended(api, job_id)
+    report = {"requestClass": "order.1", "columns": ["name"]}
+    definition_id = ok(await api.post("/platform-api/reporting/definitions?name=all", json=report))["content"]
+    run = ok(await api.post("/platform-api/reporting/pre", params={"gridConfig": definition_id}))["content"]
+    await run_ended(api, run["reportId"])
     (machine,) = ok(await api.get("/platform-api/statemachine/workflows"))
     return {
         "entityName": "order", "modelVersion": "1", "number": "1", "entityId": entity_id,
         "messageId": sent["entityIds"][0],
         "transactionId": (await read(api, entity_id))["meta"]["transactionId"], "jobId": job_id, "subject": "s",
         "format": "JSON", "dataFormat": "JSON", "converter": "SIMPLE_VIEW", "changeLevel": "STRUCTURAL",
-        "transition": "approve", "workflowId": machine["id"],
+        "transition": "approve", "workflowId": machine["id"], "definitionId": definition_id,
+        "reportId": run["reportId"], "groupingVersion": run["groupingVersion"], "group": "W10",
     }  # fmt: skip
 
 
@@ -173,6 +206,8 @@ async def estate(api: httpx.AsyncClient, owned: dict[str, str]) -> list[str]:
         "/entity/{entityId}/changes", "/entity/stats", "/entity/stats/states", "/audit/entity/{entityId}",
         "/message/{messageId}", "/search/async/{jobId}/details", "/search/async/{jobId}/status",
         "/search/async/{jobId}",
+        "/platform-api/reporting/definitions/{definitionId}", "/platform-api/reporting/report/{reportId}/rows",
+        "/platform-api/reporting/history", "/platform-api/reporting/report/{reportId}/{groupingVersion}/groups",
     )  # fmt: skip
     answers = [await api.get(filled(path, owned)) for path in paths]
     assert [answer.status_code for answer in answers] == [200] * len(paths)

@@ -32,18 +32,6 @@ def environment(studio: Studio) -> Environment:
     return Environment.objects.get()
 
 
-@pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("is_public", ["false", "true", "True", False, True])
-def test_row_18_is_public_may_be_text(studio: Studio, is_public: object) -> None:
-    deployed = studio.ok("POST", DEPLOY, application(is_public=is_public))
-    assert deployed["build_namespace"] == deployed["namespace"] == "client-1-ann-dev-shop"
-    build = studio.status(deployed["build_id"])
-    assert (build["state"], build["status"]) == ("FAILED", "FAILED"), "nothing is built, and nothing pretends to be"
-    assert "not built from source" in build["message"]
-    (line,) = studio.logs(deployed["build_id"])
-    assert line.endswith(build["message"])
-
-
 def test_secrets_of_a_request_are_kept_nowhere(studio: Studio, environment: Environment) -> None:
     studio.ok("POST", DEPLOY, application())
     rows = [*StudioBuild.objects.all(), *StudioNamespace.objects.all(), *AuditEvent.objects.all(), environment]

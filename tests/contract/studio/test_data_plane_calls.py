@@ -195,28 +195,6 @@ async def start_up(api: httpx.AsyncClient, dto: dict[str, Any]) -> list[str]:
     return switched
 
 
-async def test_row_25_a_start_up_import_may_be_repeated(api: httpx.AsyncClient) -> None:
-    await model(api)
-    assert await start_up(api, DTO) == []
-    (listed,) = ok(await api.get(f"{MACHINE}/workflows"))
-    assert (listed["entityClassName"], listed["active"], listed["persisted"]) == ("order.1", True, True)
-    small = await entity(api)
-    assert (await read(api, small))["meta"]["state"] == "NEW"
-    assert await start_up(api, DTO) == [listed["id"]]
-    assert ok(await api.get(f"{MACHINE}/workflows")) == [listed], "imported again, and active again"
-    refused(await api.put(f"/entity/JSON/{small}/finish", json={"amount": 1, "name": "a"}), 400, "WORKFLOW_FAILED")
-
-    (exported,) = ok(await api.get("/model/order/1/workflow/export"))["workflows"]
-    assert (exported["name"], exported["initialState"], exported.get("criterion")) == ("start-up", "None", None)
-    (finish,) = exported["states"]["NEW"]["transitions"]
-    assert finish["manual"] is True
-    assert finish["processors"] == [
-        {"type": "externalized", "name": "tell", "executionMode": "ASYNC_NEW_TX", "config": {
-            "attachEntity": True, "calculationNodesTags": "cloud_manager_app", "responseTimeoutMs": 5000,
-            "retryPolicy": "FIXED"}}
-    ]  # fmt: skip
-
-
 async def test_a_workflow_that_is_switched_off_is_not_used(api: httpx.AsyncClient, order: str) -> None:
     (listed,) = ok(await api.get(f"{MACHINE}/workflows?entityClassName=order.1"))
     switched = ok(await api.put(f"{MACHINE}/persisted/workflows/{listed['id']}", json=listed | {"active": False}))
@@ -277,11 +255,3 @@ async def test_what_cannot_be_translated_is_refused_with_its_reason(
 
 async def test_a_workflow_of_an_unknown_model_is_refused(api: httpx.AsyncClient) -> None:
     refused(await api.post(f"{MACHINE}/import?needRewrite=true", json=DTO), 404, "MODEL_NOT_FOUND")
-
-
-async def test_row_21_an_untrusted_token_is_not_let_in(node: Node, api: httpx.AsyncClient) -> None:
-    """How clients find out whether an environment exists; with a fresh token the same call is made once more."""
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(node.api), base_url="https://client-ann-dev.x") as guest:
-        answer = await guest.get("/api/v1", headers={"Authorization": "Bearer a.guest.token"})
-    assert answer.status_code == 401
-    assert (await api.get("/v1")).status_code == 404

@@ -92,34 +92,6 @@ def test_only_what_the_saga_says_is_public(studio: Studio) -> None:
     assert studio.logs(build_id) == ["2026-01-01T00:00:01Z create schema: failed"]
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("build_id", ["", "b-100", "865da295-6b4e-4311-b5ad-eccafd720fa0", "\x00"])
-def test_row_19_an_unknown_build_is_not_found(studio: Studio, build_id: str) -> None:
-    for path in ("/deploy/cyoda-env/status", "/build/logs"):
-        answer = studio("GET", f"{path}?build_id={build_id.replace(chr(0), '%00')}")
-        assert slug(answer) == (404, "not-found")
-    unknown = ordered("dev") | {"build_id": build_id or "unknown"}
-    assert slug(studio("POST", "/deploy/cyoda-env", unknown)) == (404, "not-found")
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("method", "path", "body"), [
-    ("PATCH", "/scale", {"replicas": 2}), ("POST", "/restart", None), ("PATCH", "/rollout/update", {"image": "i"}),
-    ("GET", "", None), ("GET", "/status", None), ("GET", "/rollout/status", None),
-])  # fmt: skip
-def test_row_20_an_unknown_deployment_is_not_found_and_the_environments_own_is_fixed(
-    studio: Studio, method: str, path: str, body: Any
-) -> None:
-    studio.deploy()
-    assert slug(studio(method, f"{ENV}/deployments/user-app{path}", body)) == (404, "not-found")
-    assert slug(studio(method, f"/k8s/namespaces/client-bob-dev/deployments/cyoda{path}", body)) == (404, "not-found")
-    own = studio(method, f"{ENV}/deployments/cyoda{path}", body)
-    if method == "GET":
-        assert (own.status_code, own.json()["name"]) == (200, "cyoda")
-    else:
-        assert slug(own) == (409, "not-changeable")
-
-
 @pytest.mark.usefixtures("database")
 def test_orders_of_one_namespace_at_once_make_one_environment(studio: Studio) -> None:
     answers = at_once(lambda _: studio("POST", "/deploy/cyoda-env", ordered("dev")))

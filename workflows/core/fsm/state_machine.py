@@ -16,7 +16,7 @@ import msgspec
 
 from cyoda.errors import BadRequest
 from workflows.core.entity import ModelKey
-from workflows.core.predicates.condition import Operator
+from workflows.core.predicates.older import Untranslatable, from_older
 
 from .document import SCHEMA_VERSION
 
@@ -239,24 +239,10 @@ def _model(workflow: LegacyWorkflow, named: Mapping[str, str]) -> ModelKey:
 
 
 def _condition(owner: str, condition: Json) -> dict[str, Json]:
-    if not isinstance(condition, dict):
-        raise BadRequest(f"criteria {owner}: a condition must be a JSON object")
-    node = cast("dict[str, Json]", condition)
-    children = node.get("conditions")
-    if isinstance(children, list):
-        return {
-            "type": "group",
-            "operator": str(node.get("operator") or "AND").upper(),
-            "conditions": [_condition(owner, child) for child in cast("list[Json]", children)],
-        }
-    field = str(node.get("fieldName") or node.get("jsonPath") or "")
-    operation = str(node.get("operation") or node.get("operatorType") or "").upper()
-    if not field or "@" in field or "#" in field:
-        raise BadRequest(f"criteria {owner}: the field {field!r} cannot be translated into a path of the document")
-    if operation not in Operator.__members__:
-        raise BadRequest(f"criteria {owner}: the operation {operation!r} is not known")
-    path = field if field.startswith("$") else f"$.{field}"
-    return {"type": "simple", "jsonPath": path, "operatorType": operation, "value": node.get("value")}
+    try:
+        return from_older(condition)
+    except Untranslatable as reason:
+        raise BadRequest(f"criteria {owner}: {reason}") from None
 
 
 def _without_model(condition: dict[str, Json], named: dict[str, str]) -> dict[str, Json] | None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from cyoda.principal import TenantId
 from workflows.core.search_job import JobStatus, SearchJob
-from workflows.storage.base import Lease, Work, WorkKind
+from workflows.storage.base import FoundReports, Lease, ReportFilter, Work, WorkKind
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class _Job:
     job: SearchJob
     lease: Lease | None = None
     found: list[UUID] = field(default_factory=list[UUID])
+    definition: bytes = b""
+    groups: bytes = b""
 
 
 class Agenda:
@@ -52,8 +54,8 @@ class SearchJobs:
         self._agenda = agenda
         self._jobs: dict[UUID, _Job] = {}
 
-    def add(self, job: SearchJob, due_at: datetime) -> None:
-        self._jobs[job.id] = _Job(job)
+    def add(self, job: SearchJob, due_at: datetime, definition: bytes) -> None:
+        self._jobs[job.id] = _Job(job, definition=definition)
         self._agenda.put(self._tenant, "search", job.id, due_at)
 
     def get(self, job_id: UUID) -> SearchJob | None:
@@ -61,7 +63,9 @@ class SearchJobs:
         return row.job if row else None
 
     def last(self, before: UUID | None, limit: int) -> Sequence[SearchJob]:
-        newest_first = sorted((row.job for row in self._jobs.values()), key=_age, reverse=True)
+        newest_first = sorted(
+            (row.job for row in self._jobs.values() if row.job.report is None), key=_age, reverse=True
+        )
         if before is None:
             return newest_first[:limit]
         bound = self.get(before)
@@ -86,8 +90,12 @@ class SearchJobs:
         self._agenda.put(self._tenant, "search", job_id, lease.until)
         return True
 
-    def finish(self, job_id: UUID, holder: UUID, status: JobStatus, at: datetime, due_at: datetime, error: str) -> bool:
+    def finish(
+        self, job_id: UUID, holder: UUID, status: JobStatus, at: datetime, due_at: datetime, error: str, groups: bytes
+    ) -> bool:
         row = self._held(job_id, holder)
+        if row is not None:
+            row.groups = groups
         return row is not None and self._end(row, status, at, due_at, error)
 
     def cancel(self, job_id: UUID, at: datetime, due_at: datetime) -> bool:
@@ -97,6 +105,15 @@ class SearchJobs:
     def page(self, job_id: UUID, first: int, count: int) -> Sequence[UUID]:
         row = self._jobs.get(job_id)
         return row.found[first : first + count] if row and row.job.status is JobStatus.SUCCESSFUL else []
+
+    def reports(self, wanted: ReportFilter) -> FoundReports:
+        found = [row.job for row in self._jobs.values() if row.job.report is not None and _is_wanted(row.job, wanted)]
+        found.sort(key=_age, reverse=not wanted.oldest_first)
+        return FoundReports(found[wanted.offset : wanted.offset + wanted.limit], len(found))
+
+    def texts(self, job_id: UUID) -> tuple[bytes, bytes]:
+        row = self._jobs.get(job_id)
+        return (row.definition, row.groups) if row else (b"", b"")
 
     def remove(self, job_id: UUID) -> None:
         self._jobs.pop(job_id, None)
@@ -121,3 +138,16 @@ class SearchJobs:
 
 def _age(job: SearchJob) -> tuple[datetime, UUID]:
     return job.created_at, job.id
+
+
+def _is_wanted(job: SearchJob, wanted: ReportFilter) -> bool:
+    plan = job.report
+    return (
+        plan is not None
+        and wanted.definition_id in (None, plan.definition_id)
+        and wanted.request_class in (None, plan.request_class)
+        and wanted.submitter in (None, job.submitter.id)
+        and job.status in wanted.statuses
+        and (wanted.since is None or job.created_at >= wanted.since)
+        and (wanted.until is None or job.created_at <= wanted.until)
+    )

@@ -14,6 +14,7 @@ from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.field_index import READY, IndexState
+from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
@@ -22,13 +23,17 @@ from workflows.storage.base import (
     Aggregation,
     Batch,
     ChangeSet,
+    DefinitionChanges,
+    FoundReports,
     Lease,
     Message,
     ModelChange,
+    ReportFilter,
     Scan,
     ScanPlan,
     Snapshot,
     StateCount,
+    StoredDefinition,
     StoredModel,
     Work,
     WorkflowVersion,
@@ -38,6 +43,7 @@ from workflows.storage.memory.configuration import Configuration
 from workflows.storage.memory.entities import Entities
 from workflows.storage.memory.jobs import Agenda, SearchJobs
 from workflows.storage.memory.messages import Messages
+from workflows.storage.memory.reports import ReportDefinitions
 from workflows.storage.memory.timers import Timers
 
 _BATCH = 256
@@ -49,6 +55,7 @@ class _Tenant:
 
     def __init__(self, tenant: TenantId, agenda: Agenda) -> None:
         self.jobs = SearchJobs(tenant, agenda)
+        self.reports = ReportDefinitions(self.jobs)
         self.entities = Entities()
         self.configuration = Configuration()
         self.messages = Messages()
@@ -174,8 +181,10 @@ class MemoryStorage:
 
     # --- asynchronous searches ----------------------------------------------------------------------------------
 
-    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
-        self._of(tenant).jobs.add(job, due_at)
+    async def add_search_job(
+        self, tenant: TenantId, job: SearchJob, *, due_at: datetime, definition: bytes = b""
+    ) -> None:
+        self._of(tenant).jobs.add(job, due_at, definition)
 
     async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None:
         return self._of(tenant).jobs.get(job_id)
@@ -193,9 +202,9 @@ class MemoryStorage:
 
     async def finish_search_job(
         self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
-        error: str = "",
+        error: str = "", groups: bytes = b"",
     ) -> bool:  # fmt: skip
-        return self._of(tenant).jobs.finish(job_id, holder, status, at, due_at, error)
+        return self._of(tenant).jobs.finish(job_id, holder, status, at, due_at, error, groups)
 
     async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
         return self._of(tenant).jobs.cancel(job_id, at, due_at)
@@ -223,6 +232,27 @@ class MemoryStorage:
 
     async def drop_work(self, work: Work) -> None:
         self._agenda.drop(work.tenant, work.id)
+
+    # --- reports ------------------------------------------------------------------------------------------------
+
+    async def report_definitions(
+        self, tenant: TenantId, ids: Sequence[str] | None = None
+    ) -> Sequence[ReportDefinition]:
+        return self._of(tenant).reports.get(ids)
+
+    async def change_report_definitions(
+        self,
+        tenant: TenantId,
+        ids: Sequence[str],
+        decide: Callable[[Mapping[str, StoredDefinition]], DefinitionChanges],
+    ) -> None:
+        self._of(tenant).reports.change(ids, decide)
+
+    async def reports(self, tenant: TenantId, wanted: ReportFilter) -> FoundReports:
+        return self._of(tenant).jobs.reports(wanted)
+
+    async def report_texts(self, tenant: TenantId, job_id: UUID) -> tuple[bytes, bytes]:
+        return self._of(tenant).jobs.texts(job_id)
 
     def _of(self, tenant: TenantId) -> _Tenant:
         if not self._is_open:

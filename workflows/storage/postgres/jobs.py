@@ -14,6 +14,7 @@ import msgspec
 from cyoda.principal import TenantId
 from workflows.core.entity import Version
 from workflows.core.predicates.sort import SortField
+from workflows.core.report.plan import ReportPlan
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.storage.base import Lease, Snapshot, Work, WorkKind
 from workflows.storage.postgres import rows, snapshots
@@ -23,6 +24,7 @@ from workflows.storage.postgres.statements import Statements, templates
 MAX_IDS = 10_000
 """Ids that one row of a result holds at most."""
 _BATCH = 500
+_plan = msgspec.json.Decoder(ReportPlan)
 _sort = msgspec.json.Decoder(tuple[SortField, ...])
 
 
@@ -33,7 +35,7 @@ class SearchJobs:
         self._pool = pool
         self._sql = sql
 
-    async def add(self, tenant: TenantId, job: SearchJob, due_at: datetime) -> None:
+    async def add(self, tenant: TenantId, job: SearchJob, due_at: datetime, definition: bytes) -> None:
         await self._changed(
             "add_search_job",
             job.id,
@@ -49,18 +51,22 @@ class SearchJobs:
             self._sql.schema,
             tenant,
             due_at,
+            None if job.report is None else job.report.definition_id,
+            None if job.report is None else job.report.request_class,
+            None if job.report is None else msgspec.json.encode(job.report).decode(),
+            definition.decode(),
         )
 
     async def get(self, job_id: UUID) -> SearchJob | None:
         found = await self._pool.fetch(self._sql["search_job"], job_id)
-        return _job(found[0]) if found else None
+        return job_of(found[0]) if found else None
 
     async def last(self, before: UUID | None, limit: int) -> Sequence[SearchJob]:
-        return [_job(row) for row in await self._pool.fetch(self._sql["last_search_jobs"], before, limit)]
+        return [job_of(row) for row in await self._pool.fetch(self._sql["last_search_jobs"], before, limit)]
 
     async def hold(self, job_id: UUID, lease: Lease, now: datetime) -> SearchJob | None:
         held = await self._changed("hold_search_job", job_id, lease.holder, lease.until, now, self._sql.schema)
-        return _job(held[0]) if held else None
+        return job_of(held[0]) if held else None
 
     async def advance(self, job_id: UUID, lease: Lease, examined: int, found: Sequence[UUID]) -> bool:
         for start in range(0, len(found) or 1, MAX_IDS):
@@ -73,11 +79,18 @@ class SearchJobs:
         return True
 
     async def finish(
-        self, job_id: UUID, holder: UUID | None, status: JobStatus, at: datetime, due_at: datetime, error: str
+        self,
+        job_id: UUID,
+        holder: UUID | None,
+        status: JobStatus,
+        at: datetime,
+        due_at: datetime,
+        error: str = "",
+        groups: bytes = b"",
     ) -> bool:
         """`holder` None ends the job whoever holds it."""
         ended = await self._changed(
-            "finish_search_job", job_id, holder, status.value, at, error, due_at, self._sql.schema
+            "finish_search_job", job_id, holder, status.value, at, error, due_at, self._sql.schema, groups.decode()
         )
         return bool(ended[0][0])
 
@@ -130,9 +143,10 @@ async def drop_work(pool: Pool, work: Work) -> None:
         await connection.execute(templates()["drop_work"], work.tenant, work.id)
 
 
-def _job(row: Row) -> SearchJob:
+def job_of(row: Row) -> SearchJob:
+    """From a row of `search_job`."""
     (job_id, name, version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at, status,
-     finished_at, examined, found, attempts, error) = row  # fmt: skip
+     finished_at, examined, found, attempts, error, report) = row  # fmt: skip
     return SearchJob(
         id=job_id,
         model=rows.model_key(name, version),
@@ -148,4 +162,5 @@ def _job(row: Row) -> SearchJob:
         found=found,
         attempts=attempts,
         error=error,
+        report=None if report is None else _plan.decode(report),
     )

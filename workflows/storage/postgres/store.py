@@ -11,6 +11,7 @@ from cyoda.principal import TenantId
 from workflows.core.audit import AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.field_index import IndexState
+from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
@@ -19,13 +20,17 @@ from workflows.storage.base import (
     Aggregation,
     Batch,
     ChangeSet,
+    DefinitionChanges,
+    FoundReports,
     Lease,
     Message,
     ModelChange,
+    ReportFilter,
     Scan,
     ScanPlan,
     Snapshot,
     StateCount,
+    StoredDefinition,
     StoredModel,
     TenantDirectory,
     Work,
@@ -41,6 +46,7 @@ from workflows.storage.postgres.messages import Messages
 from workflows.storage.postgres.pool import Pool
 from workflows.storage.postgres.reads import Reads
 from workflows.storage.postgres.records import Records
+from workflows.storage.postgres.reports import Reports
 from workflows.storage.postgres.scan import Scans
 from workflows.storage.postgres.statements import Statements
 from workflows.storage.postgres.tenants import upgrade_schemas
@@ -61,6 +67,7 @@ class _Tenant:
         self.configuration = Configuration(pool, sql)
         self.messages = Messages(pool, sql)
         self.jobs = jobs.SearchJobs(pool, sql)
+        self.reports = Reports(pool, sql)
 
 
 class PostgresStorage:
@@ -178,8 +185,10 @@ class PostgresStorage:
 
     # --- asynchronous searches ----------------------------------------------------------------------------------
 
-    async def add_search_job(self, tenant: TenantId, job: SearchJob, *, due_at: datetime) -> None:
-        await (await self._of(tenant)).jobs.add(tenant, job, due_at)
+    async def add_search_job(
+        self, tenant: TenantId, job: SearchJob, *, due_at: datetime, definition: bytes = b""
+    ) -> None:
+        await (await self._of(tenant)).jobs.add(tenant, job, due_at, definition)
 
     async def search_job(self, tenant: TenantId, job_id: UUID) -> SearchJob | None:
         return await (await self._of(tenant)).jobs.get(job_id)
@@ -197,12 +206,12 @@ class PostgresStorage:
 
     async def finish_search_job(
         self, tenant: TenantId, job_id: UUID, holder: UUID, *, status: JobStatus, at: datetime, due_at: datetime,
-        error: str = "",
+        error: str = "", groups: bytes = b"",
     ) -> bool:  # fmt: skip
-        return await (await self._of(tenant)).jobs.finish(job_id, holder, status, at, due_at, error)
+        return await (await self._of(tenant)).jobs.finish(job_id, holder, status, at, due_at, error, groups)
 
     async def cancel_search_job(self, tenant: TenantId, job_id: UUID, *, at: datetime, due_at: datetime) -> bool:
-        return await (await self._of(tenant)).jobs.finish(job_id, None, JobStatus.CANCELLED, at, due_at, "")
+        return await (await self._of(tenant)).jobs.finish(job_id, None, JobStatus.CANCELLED, at, due_at)
 
     async def search_page(
         self, tenant: TenantId, job: SearchJob, *, first: int, count: int
@@ -221,6 +230,27 @@ class PostgresStorage:
 
     async def drop_work(self, work: Work) -> None:
         await jobs.drop_work(self._pool, work)
+
+    # --- reports ------------------------------------------------------------------------------------------------
+
+    async def report_definitions(
+        self, tenant: TenantId, ids: Sequence[str] | None = None
+    ) -> Sequence[ReportDefinition]:
+        return await (await self._of(tenant)).reports.definitions(ids)
+
+    async def change_report_definitions(
+        self,
+        tenant: TenantId,
+        ids: Sequence[str],
+        decide: Callable[[Mapping[str, StoredDefinition]], DefinitionChanges],
+    ) -> None:
+        await (await self._of(tenant)).reports.change(ids, decide)
+
+    async def reports(self, tenant: TenantId, wanted: ReportFilter) -> FoundReports:
+        return await (await self._of(tenant)).reports.runs(wanted)
+
+    async def report_texts(self, tenant: TenantId, job_id: UUID) -> tuple[bytes, bytes]:
+        return await (await self._of(tenant)).reports.texts(job_id)
 
     async def _of(self, tenant: TenantId) -> _Tenant:
         schema = await self._directory.schema_of(tenant)

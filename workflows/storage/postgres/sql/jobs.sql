@@ -1,24 +1,26 @@
 -- name: add_search_job
 WITH added AS (
     INSERT INTO {schema}.search_job (
-        id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at
+        id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at,
+        report_definition_id, report_class, report, report_definition
     )
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $14, $15, $16, $17)
 )
 INSERT INTO public.cyoda_pending_work (schema_name, kind, id, tenant, due_at) VALUES ($11, 'search', $1, $12, $13)
 
 -- name: search_job
 SELECT id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at, status,
-    finished_at, examined, found, attempts, error
+    finished_at, examined, found, attempts, error, report
 FROM {schema}.search_job
 WHERE id = $1
 
 -- name: last_search_jobs
--- The $2 newest, or those older than the job $1.
+-- The $2 newest, or those older than the job $1; no reports.
 SELECT id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at, status,
-    finished_at, examined, found, attempts, error
+    finished_at, examined, found, attempts, error, report
 FROM {schema}.search_job
-WHERE $1::uuid IS NULL OR (created_at, id) < (SELECT j.created_at, j.id FROM {schema}.search_job j WHERE j.id = $1)
+WHERE report_definition_id IS NULL AND ($1::uuid IS NULL
+    OR (created_at, id) < (SELECT j.created_at, j.id FROM {schema}.search_job j WHERE j.id = $1))
 ORDER BY created_at DESC, id DESC
 LIMIT $2
 
@@ -36,7 +38,7 @@ WITH held AS (
     WHERE schema_name = $5 AND id = $1 AND EXISTS (SELECT FROM held)
 )
 SELECT id, model_name, model_version, condition, sort, snapshot, at, submitter_id, submitter_kind, created_at, status,
-    finished_at, examined, found, attempts, error
+    finished_at, examined, found, attempts, error, report
 FROM held
 
 -- name: advance_search_job
@@ -58,7 +60,7 @@ SELECT count(*) FROM held
 -- $2 is the run that must hold the job, or null for whoever does.
 WITH ended AS (
     UPDATE {schema}.search_job
-    SET status = $3, finished_at = $4, error = $5, lease_until = NULL
+    SET status = $3, finished_at = $4, error = $5, lease_until = NULL, report_groups = $8
     WHERE id = $1 AND status = 'RUNNING' AND ($2::uuid IS NULL OR run = $2)
     RETURNING 1
 ), emptied AS (

@@ -1,0 +1,1 @@
+"""Report definitions and their runs (contract: control plane 9.5)."""
