@@ -71,4 +71,6 @@ def copy(text: object) -> SafeString:
 def curl(call: Call, base_url: str) -> str:
     """A call of the API as a command."""
     method = "" if call.method == "GET" else f" -X {call.method}"
+    if call.data:
+        method += f" -H 'Content-Type: application/json' -d '{call.data}'"
     return f"""curl -H "Authorization: Bearer $TOKEN"{method} '{base_url}/api{call.target}'"""

@@ -43,6 +43,9 @@ class PagesApi(Protocol):
         ...
 
 
+SHOWN_BODY = 4000
+
+
 class Refused(Exception):
     """The API's refusal, as its problem document says it."""
 
@@ -60,6 +63,13 @@ class Call:
 
     method: str
     target: str
+    body: bytes = b""
+    """Of a question; what a change sends may be secret."""
+
+    @property
+    def data(self) -> str:
+        """The body inside single quotes of a shell; a long one is left out."""
+        return "" if len(self.body) > SHOWN_BODY else self.body.decode(errors="replace").replace("'", "'\\''")
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +94,11 @@ class Api:
         answer = self._ask(method, parts, {}, headers=((b"content-type", kind), *guard), body=body)
         return answer.json if answer.body else None
 
+    def question(self, *parts: object, body: bytes, **query: object) -> Answer:
+        """What is asked by a document. Raises Refused."""
+        kind = (b"content-type", b"application/json")
+        return self._ask("POST", parts, query, headers=(kind,), body=body, is_shown=True)
+
     def _ask(
         self,
         method: str,
@@ -92,11 +107,12 @@ class Api:
         *,
         headers: Sequence[Header] = (),
         body: bytes = b"",
+        is_shown: bool = False,
     ) -> Answer:
         path = "/" + "/".join(quote(str(part), safe="") for part in parts)
         given = {name: value for name, value in query.items() if value is not None}
-        target = f"{path}?{urlencode(given)}" if given else path
-        self.calls.append(Call(method, target))
+        target = f"{path}?{urlencode(given, doseq=True)}" if given else path
+        self.calls.append(Call(method, target, body if is_shown else b""))
         answer = configured_pages_api().ask(self.principal, method, target, headers, body)
         if answer.status >= 400:
             raise Refused(answer)

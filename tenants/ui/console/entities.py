@@ -1,45 +1,159 @@
-"""A page of a model's entities."""
+"""A model's entities: those that match a condition, a page at a time, in columns of one's choice."""
 
 from __future__ import annotations
 
-from decimal import Decimal
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from tenants.ui.console.counts import one_model
+from tenants.ui.console import cells, finding
+from tenants.ui.console.conditions import Group
+from tenants.ui.console.counts import Counted, one_model
+from tenants.ui.console.fields import Fields, fields_of
+from tenants.ui.console.filtering import Editor, chips
+from tenants.ui.console.listing import BY_ID, BY_ID_DESCENDING, SIZES, Listing, listing_of
 from tenants.ui.console.place import Place, in_environment, show
-
-PAGE_ROWS = 50
-SHOWN_COLUMNS = 5
 
 
 @in_environment()
 @require_safe
 def entity_list(request: HttpRequest, place: Place, model: str, version: int) -> HttpResponse:
-    """In the order of the API, fifty at a time."""
-    found = one_model(place, model, version)
-    number = _page_number(request)
-    rows = place.api.get("entity", model, version, pageSize=PAGE_ROWS, pageNumber=number)
-    columns = _columns(rows)
-    shown = [(row["meta"], [row["data"].get(column) for column in columns]) for row in rows]
-    last = max(0, (found.entities - 1) // PAGE_ROWS)
-    return show(
-        request, place, "console/entities.html",
-        model=found, columns=columns, rows=shown, page=number, first=number * PAGE_ROWS + 1,
-        end=number * PAGE_ROWS + len(rows), previous=number - 1, next=number + 1, has_next=number < last,
+    listing = listing_of(request.GET)
+    fields = fields_of(place, model, version)
+    editor = Editor(listing, fields)
+    answer = editor.take(request)
+    if answer is not None:
+        return answer
+    found_model = one_model(place, model, version)
+    found = finding.find(place.api, found_model, listing)
+    columns = listing.columns or cells.standard_columns(found.entities)
+    shown = list(_columns(columns, listing, fields))
+    context = {
+        "model": found_model,
+        "listing": listing,
+        "found": found,
+        "fields": fields,
+        "editor": editor,
+        "columns": shown,
+        "addable": [field for field in fields.values() if field.path not in columns and field.path != "@id"],
+        "rows": [_Shown(entity, [(c, cells.cell(entity, c.path)) for c in shown]) for entity in found.entities],
+        "chips": list(chips(listing, editor.applied, fields)),
+        "count": _count(request, place, found_model, listing, found, editor.applied),
+        "pages": _pages(listing, found),
+        "moments": cells.MOMENTS,
+        **_addresses(listing, columns),
+    }
+    if "explain" in request.GET:
+        context["plan"] = finding.explained(place.api, found_model, listing)
+    return show(request, place, "console/entities.html", **context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    entity: dict[str, Any]
+    cells: list[tuple[_Column, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """`ascending` and `descending` are addresses, empty where the API cannot sort by it; the others change the order
+    of the columns."""
+
+    path: str
+    label: str
+    is_number: bool
+    sorted: str
+    ascending: str
+    descending: str
+    left: str
+    right: str
+    removed: str
+
+
+def _columns(columns: tuple[str, ...], listing: Listing, fields: Fields) -> Iterator[_Column]:
+    for place, path in enumerate(columns):
+        field = fields.of(path)
+        key, sort = field.path if field.is_sortable else "", listing.sort
+        yield _Column(
+            path,
+            field.label,
+            field.kind == "number",
+            "" if not key else "ascending" if sort == key else "descending" if sort == f"{key}:desc" else "",
+            listing.query(sort=key) if key else "",
+            listing.query(sort=f"{key}:desc") if key else "",
+            listing.query(columns=_swapped(columns, place - 1)) if place else "",
+            listing.query(columns=_swapped(columns, place)) if place + 1 < len(columns) else "",
+            listing.query(columns=columns[:place] + columns[place + 1 :]) if len(columns) > 1 else "",
+        )
+
+
+def _swapped(columns: tuple[str, ...], place: int) -> tuple[str, ...]:
+    return (*columns[:place], columns[place + 1], columns[place], *columns[place + 2 :])
+
+
+def _addresses(listing: Listing, columns: tuple[str, ...]) -> dict[str, Any]:
+    """The list in other ways."""
+    return {
+        "everything": listing.query(condition="", at=""),
+        "now": listing.query(at=""),
+        "by_id": listing.query(sort=BY_ID),
+        "by_id_descending": listing.query(sort=BY_ID_DESCENDING),
+        "explain": listing.query(("explain", "1")),
+        "sizes": [(size, listing.query(size=size)) for size in SIZES],
+        "other_density": listing.query(density="" if listing.density else "compact"),
+        "standard_columns": listing.query(columns=()),
+        "without_columns": listing.pairs("col"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """How many match: exactly, or at least; `asked` is the address that has them counted."""
+
+    number: int
+    is_exact: bool
+    asked: str
+
+
+def _count(
+    request: HttpRequest, place: Place, model: Counted, listing: Listing, found: finding.Found, applied: Group | None
+) -> _Count:
+    exact = finding.known_count(model, listing, applied)
+    if exact is None and "count" in request.GET and found.refusal is None:
+        exact = finding.counted(place.api, model, listing)
+    if exact is not None:
+        return _Count(exact, is_exact=True, asked="")
+    return _Count(
+        found.end + found.has_next, is_exact=not found.has_next,
+        asked=listing.query(("count", "1")),
     )  # fmt: skip
 
 
-def _page_number(request: HttpRequest) -> int:
-    given = request.GET.get("page", "0")
-    return int(given) if given.isdecimal() and len(given) < 7 else 0
+@dataclass(frozen=True, slots=True)
+class _Pages:
+    first: str
+    previous: str
+    next: str
 
 
-def _columns(rows: list[dict[str, Any]]) -> list[str]:
-    """The first fields with a plain value that any row of the page has."""
-    plain = {
-        name: None for row in rows for name, value in row["data"].items() if isinstance(value, str | int | Decimal)
-    }
-    return list(plain)[:SHOWN_COLUMNS]
+def _pages(listing: Listing, found: finding.Found) -> _Pages:
+    """Addresses of the pages around; they stay what they are when entities come and go."""
+    start = listing.having(after="", before="", start=0)
+    if not found.entities:
+        return _Pages(start.query() if not listing.is_first_page else "", "", "")
+    first, last = found.entities[0]["meta"]["id"], found.entities[-1]["meta"]["id"]
+    by_id = listing.is_by_id or found.is_unsorted
+    back = max(found.start - listing.size, 0)
+    if by_id:
+        previous = start.query(before=first, start=found.start)
+        following = start.query(after=last, start=found.end)
+    else:
+        previous, following = start.query(start=back), start.query(start=found.end)
+    return _Pages(
+        start.query() if found.has_previous else "",
+        previous if found.has_previous else "",
+        following if found.has_next else "",
+    )

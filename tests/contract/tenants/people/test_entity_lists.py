@@ -1,0 +1,129 @@
+"""Lists of entities: conditions, columns and pages in the address; views, exports, searches (ui: 4.2-4.4)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+from django.test import Client as Browser
+
+from cyoda.principal import Principal
+from tenants.identity.keys import KeyPair
+from tenants.models import Environment, Organisation, Role
+from tenants.ui.console.place import slug_of
+from tests.contract.http.conftest import signing_key
+from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
+from tests.contract.tenants.people.serving import Served, served
+
+__all__ = ["signing_key"]  # a fixture
+
+pytestmark = SEVERAL_TRANSACTIONS
+
+
+@pytest.fixture
+def dev(acme: Organisation) -> Environment:
+    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
+    environment.save()
+    return environment
+
+
+@pytest.fixture
+def node(browser: Browser, somebody: Make, dev: Environment, signing_key: KeyPair) -> Iterator[Served]:
+    """With sixty orders, and a developer signed in."""
+    somebody("ann@example.org", dev.organisation, Role.DEVELOPER)
+    sign_in(browser, "ann@example.org")
+    with served(signing_key) as node:
+        owner = Principal(tenant="acme", user_id="u-1", kind="user", roles=("OWNER",))
+        sample = {"name": "a", "price": 1.5, "tags": ["x"], "at": {"city": "=Oslo"}}
+        orders = [sample | {"name": f"n{number}", "price": number + 0.5} for number in range(60)]
+        for method, path, body in (
+            ("POST", "/model/import/JSON/SAMPLE_DATA/order/1", sample),
+            ("PUT", "/model/order/1/lock", None),
+            ("POST", "/entity/JSON/order/1", orders),
+        ):
+            sent = json.dumps(body).encode() if body else b""
+            answer = node.run(node.node.api.ask(owner, method, path, [(b"content-type", b"application/json")], sent))
+            assert answer.status == 200
+        yield node
+
+
+@pytest.fixture
+def orders(node: Served, dev: Environment) -> str:
+    """The address of the list."""
+    return f"/t/{slug_of(dev.organisation)}/e/dev/entities/order/1/"
+
+
+def text(answer: Any) -> str:
+    assert answer.status_code == 200, answer.content
+    return " ".join(unescape(re.sub(r"<[^>]+>", " ", answer.content.decode())).split())
+
+
+def link(answer: Any, label: str) -> str:
+    """Where the first link with a text leads."""
+    (href,) = re.findall(rf'href="([^"]+)"[^>]*>\s*{label}\s*<', answer.content.decode())[:1]
+    return unescape(href)
+
+
+def names(answer: Any) -> list[str]:
+    return re.findall(r"\bn\d+\b", text(answer).partition("The calls")[0])
+
+
+def test_pages_go_forward_and_back_and_stay_where_they_are(browser: Browser, orders: str) -> None:
+    first = browser.get(f"{orders}?size=25&view=")
+    assert "1 to 25 of 60 entities" in text(first)
+    second = browser.get(orders + link(first, "Next"))
+    third = browser.get(orders + link(second, "Next"))
+    assert "51 to 60 of 60 entities" in text(third)
+    assert sorted(names(first) + names(second) + names(third)) == sorted(f"n{number}" for number in range(60))
+    back = browser.get(orders + link(third, "Previous"))
+    assert (names(back), "26 to 50 of 60" in text(back)) == (names(second), True)
+    assert names(browser.get(orders + link(back, "Previous"))) == names(first)
+    backwards = browser.get(f"{orders}?size=25&sort=@id:desc")
+    assert names(backwards) == names(third)[::-1] + names(second)[:9:-1]
+    assert names(browser.get(f"{orders}?sort=$.price:desc&size=25")) == [f"n{number}" for number in range(59, 34, -1)]
+    assert "behind the last entity" in text(browser.get(f"{orders}?sort=$.price&start=900"))
+
+
+def test_a_condition_is_built_by_buttons_and_by_json_alike(browser: Browser, orders: str) -> None:
+    grown = browser.get(f"{orders}?c.g=AND&c.0.f=$.price&c.0.o=LESS_THAN&c.0.v=4&do=group:c&col=$.name")
+    assert grown.status_code == 302
+    form = browser.get(orders + grown["Location"].partition("#")[0])
+    assert (form.content.count(b'class="condition-group"'), b'value="4"' in form.content) == (2, True)
+    applied = browser.get(f"{orders}{grown['Location'].partition('#')[0]}&c.1.0.f=@state&c.1.0.v=CREATED&do=apply")
+    query = parse_qs(urlsplit(applied["Location"]).query)
+    condition = json.loads(query["q"][0])
+    assert [test.get("jsonPath") for test in condition["conditions"]] == ["$.price", None]
+    assert condition["conditions"][0]["value"] == 4
+    shown = browser.get(orders + applied["Location"])
+    assert sorted(names(shown)) == ["n0", "n1", "n2", "n3"]
+    assert "price is less than 4" in text(shown)
+    assert "1 to 4 of 4 entities" in text(shown)
+    without = browser.get(orders + link(shown, "×"))
+    assert "1 to 50 of 51 entities or more" in text(without)
+    assert "1 to 50 of 60 entities" in text(browser.get(orders + link(without, "count them")))
+    raw = quote(json.dumps({"type": "array", "jsonPath": "$.tags", "values": ["x"]}, indent=1))
+    by_json = browser.get(orders + browser.get(f"{orders}?raw={raw}&do=json")["Location"])
+    assert "1 to 50 of 51 entities or more" in text(by_json)
+    assert "rows cannot show it: at / , a condition of type “array” has no form as a row" in text(by_json)
+    assert "This is not JSON" in text(browser.get(f"{orders}?raw={quote('{x')}&do=json"))
+    gap = browser.get(f"{orders}?c.g=AND&c.0.f=$.price&c.0.o=BETWEEN&c.0.v=4&do=apply")
+    assert "A range needs both ends." in text(gap)
+
+
+def test_what_the_api_refuses_is_said_beside_the_form(browser: Browser, orders: str) -> None:
+    wrong = browser.get(f"{orders}?c.g=AND&c.0.f=$.price&c.0.v=cheap&do=apply")
+    refused = browser.get(orders + wrong["Location"])
+    assert "CONDITION_TYPE_MISMATCH" in text(refused)
+    assert b'value="cheap"' in refused.content
+    assert "pointInTime" in text(browser.get(f"{orders}?at=yesterday"))
+    assert "No entity matches." in text(browser.get(f"{orders}?at=2020-01-01T00:00:00Z"))
+    plan = text(browser.get(f"{orders}?explain=1"))
+    assert "looked at 60 entities, and 60 match" in plan
+    columns = browser.get(f"{orders}?col=$.at.city&col=@id&col=$.tags[*]")
+    assert "at.city" in text(columns)
+    assert names(columns) == []
