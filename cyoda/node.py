@@ -22,6 +22,8 @@ from django.db import Error, connection, connections
 from cyoda.addresses import public_url
 from cyoda.bearers import NodeBearers, judged_by
 from cyoda.clock import system_clock
+from cyoda.cluster.cluster import directory_of
+from cyoda.cluster.membership import DuplicateNode
 from cyoda.conf import Conf, unknown_names
 from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.databases import use_database
@@ -29,7 +31,8 @@ from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
 from cyoda.operators import ensure_operator, setup_path
 from cyoda.pages_api import NodePagesApi, answer_on_loop, asked_by_pages
-from cyoda.runtime import Addresses, build_node, serve
+from cyoda.runtime import build_node
+from cyoda.serving import Addresses, serve
 from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
 from tenants.services.identity import stored_identity
@@ -72,7 +75,10 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     identity = stored_identity(conf, system_clock, orm, tenants)
     quotas = UsageCounter(StoredQuotas() if conf.quotas.enabled else None)
     django = LazyDjango()
-    node = build_node(conf, stores.storage(tenants), fallback=django, identity=identity, quotas=quotas)
+    directory = directory_of(conf, url) if conf.cluster.enabled else None
+    node = build_node(
+        conf, stores.storage(tenants), fallback=django, identity=identity, quotas=quotas, directory=directory
+    )
     own_loop = OnLoop(asyncio.get_running_loop())
     operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)
 
@@ -90,6 +96,8 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
             pages = NodePagesApi(node.api, own_loop)
             with asked_by_operators(operators), judged_by(bearers), asked_by_pages(pages):
                 await serve(node, announce, leave=django.stop)
+    except DuplicateNode as error:
+        raise NodeError(str(error)) from None
     finally:
         await orm.close()
 

@@ -1,16 +1,13 @@
-"""The composition root of a node: from Conf to running servers, started and stopped in order (docs/adr/0002).
+"""The composition root of a node: from Conf to its parts, wired but not started (docs/adr/0002).
 
 Everything that is wired here is wired nowhere else: which storage, whose tenants, which identity, which compute.
 """
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
-import signal
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,40 +15,39 @@ import structlog
 
 from cyoda.admission import Admission
 from cyoda.clock import Clock, system_clock
+from cyoda.cluster.cluster import Cluster
+from cyoda.cluster.directory import Directory
+from cyoda.cluster.peers import Peers
 from cyoda.cluster.tokens import JoinTokens
 from cyoda.conf import Conf, Grpc
 from cyoda.http.app import AsgiApp, HttpApp
 from cyoda.http.cors import Cors
 from cyoda.http.documentation import Documentation
 from cyoda.http.help import help_routes
-from cyoda.http.listener import HttpListener, Listening
 from cyoda.http.openapi import openapi_document
 from cyoda.http.problem import Problems
-from cyoda.ids import TimeIds
+from cyoda.ids import IdSource, TimeIds
 from cyoda.telemetry.members import MemberCollector
 from cyoda.telemetry.metrics import Metrics
-from cyoda.telemetry.probes import probes_app
 from cyoda.waking import CeleryWorkers
 from tenants.api import wire as identity_wire
 from tenants.api.sign_in import AtRoot
 from tenants.identity.service import Identity, identity_service
 from workflows.api.routes import data_plane_routes
 from workflows.api.wire import PATH_TYPES
-from workflows.compute.dispatcher import LocalDispatcher, Observe
+from workflows.compute.dispatcher import LocalDispatcher
+from workflows.compute.gateway import ComputeGateway
 from workflows.compute.members import Registry
-from workflows.core.callout import Callout
 from workflows.grpc.options import GrpcOptions, KeepAlive, Tls
 from workflows.grpc.server import GrpcServer
 from workflows.services.background import OwnWorkers
 from workflows.services.configurations import Configurations
 from workflows.services.platform import Limits, Platform, Workers
 from workflows.services.quotas import CountedGateway, NoQuotas, Quotas
-from workflows.services.scheduler import Scheduler, Scheduling
 from workflows.services.transactions import Transactions
 from workflows.storage.base import Storage
 
 SECRET_BYTES = 32
-STOP_GRACE_SECONDS = 10
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +66,10 @@ class Node:
     identity: Identity
     metrics: Metrics
     api: HttpApp
+    dispatcher: LocalDispatcher
+    grpc: GrpcServer
     quotas: NodeQuotas | None = None
+    cluster: Cluster | None = None
 
 
 def build_node(
@@ -81,18 +80,42 @@ def build_node(
     clock: Clock = system_clock,
     identity: Identity | None = None,
     quotas: NodeQuotas | None = None,
+    directory: Directory | None = None,
 ) -> Node:
     """Wire a node over a storage. `fallback` serves what is outside the context path (Django).
 
-    Raises ConfError when the signing key is unusable.
+    With a `directory` it is one node of a cluster. Raises ConfError when the signing key is unusable.
     """
-    metrics = Metrics()
+    metrics, new_id = Metrics(), TimeIds()
     members = _members(conf, metrics)
-    platform = _platform(conf, storage, members, metrics, clock, quotas)
+    tokens = _tokens(conf, clock)
+    local = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=metrics.observe_dispatch)
+    cluster = None if directory is None else Cluster(conf, directory, members, tokens)
+    compute = local if cluster is None else cluster.dispatcher(local)
+    platform = _platform(conf, storage, metrics, clock, new_id, tokens, compute, quotas)
     identity = identity or identity_service(conf, clock)
-    api = _api(conf, platform, identity, metrics, fallback, quotas)
+    owners = None if cluster is None else cluster.peers
+    api = _api(conf, platform, identity, metrics, fallback, quotas, owners)
     return Node(
-        conf=conf, platform=platform, members=members, identity=identity, metrics=metrics, api=api, quotas=quotas
+        conf=conf,
+        platform=platform,
+        members=members,
+        identity=identity,
+        metrics=metrics,
+        api=api,
+        dispatcher=local,
+        grpc=_grpc(conf, platform, identity, members, quotas, owners),
+        quotas=quotas,
+        cluster=cluster,
+    )
+
+
+def _tokens(conf: Conf, clock: Clock) -> JoinTokens:
+    return JoinTokens(
+        conf.cluster.hmac_key or secrets.token_bytes(SECRET_BYTES),
+        node_id=conf.cluster.node_id,
+        lifetime=conf.engine.tx_token_ttl,
+        clock=clock,
     )
 
 
@@ -106,16 +129,15 @@ def _members(conf: Conf, metrics: Metrics) -> Registry:
 
 
 def _platform(
-    conf: Conf, storage: Storage, members: Registry, metrics: Metrics, clock: Clock, quotas: NodeQuotas | None
+    conf: Conf,
+    storage: Storage,
+    metrics: Metrics,
+    clock: Clock,
+    new_id: IdSource,
+    tokens: JoinTokens,
+    compute: ComputeGateway,
+    quotas: NodeQuotas | None,
 ) -> Platform:
-    new_id = TimeIds()
-    tokens = JoinTokens(
-        conf.cluster.hmac_key or secrets.token_bytes(SECRET_BYTES),
-        node_id=conf.cluster.node_id,
-        lifetime=conf.engine.tx_token_ttl,
-        clock=clock,
-    )
-    compute = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=_observed_by(metrics))
     return Platform(
         storage=storage,
         clock=clock,
@@ -141,7 +163,13 @@ def _platform(
 
 
 def _api(
-    conf: Conf, platform: Platform, identity: Identity, metrics: Metrics, fallback: AsgiApp, quotas: NodeQuotas | None
+    conf: Conf,
+    platform: Platform,
+    identity: Identity,
+    metrics: Metrics,
+    fallback: AsgiApp,
+    quotas: NodeQuotas | None,
+    owners: Peers | None,
 ) -> HttpApp:
     routes = [
         *data_plane_routes(platform, legacy_aliases=conf.http.legacy_aliases),
@@ -162,15 +190,28 @@ def _api(
         cors=Cors(conf.http.cors_allowed_origins, enabled=conf.http.cors_enabled),
         problems=Problems(verbose=conf.platform.error_response_mode == "verbose"),
         admission=quotas,
+        owners=owners,
     )
     return api
 
 
-def _observed_by(metrics: Metrics) -> Observe:
-    def observe(callout: Callout, outcome: str, seconds: float) -> None:
-        metrics.observe_dispatch(callout.kind, callout.tags, outcome, seconds)
-
-    return observe
+def _grpc(
+    conf: Conf,
+    platform: Platform,
+    identity: Identity,
+    members: Registry,
+    quotas: NodeQuotas | None,
+    owners: Peers | None,
+) -> GrpcServer:
+    return GrpcServer(
+        grpc_options(conf.grpc),
+        authenticate=identity.authenticator.authenticate,
+        registry=members,
+        clock=platform.clock,
+        platform=platform,
+        admission=quotas,
+        owners=owners,
+    )
 
 
 def _workers(conf: Conf) -> Workers:
@@ -178,48 +219,6 @@ def _workers(conf: Conf) -> Workers:
     if conf.storage.broker_url is None:
         return OwnWorkers(reap_interval=conf.search.reap_interval)
     return CeleryWorkers()
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """The ports a running node listens on."""
-
-    http: int
-    grpc: int
-    admin: int
-
-
-@asynccontextmanager
-async def running(node: Node) -> AsyncGenerator[Addresses]:
-    """Open the storage, then the gRPC, HTTP and admin listeners; closed in the opposite order."""
-    conf = node.conf
-    async with AsyncExitStack() as stack:
-        await node.platform.storage.open()
-        stack.push_async_callback(node.platform.storage.close)
-        await stack.enter_async_context(node.identity.background)
-        if node.quotas is not None:
-            await stack.enter_async_context(node.quotas)
-        if isinstance(node.platform.workers, OwnWorkers):
-            node.platform.workers.look(node.platform)
-            stack.push_async_callback(node.platform.workers.stop)
-        grpc_server = GrpcServer(
-            grpc_options(conf.grpc),
-            authenticate=node.identity.authenticator.authenticate,
-            registry=node.members,
-            clock=node.platform.clock,
-            platform=node.platform,
-            admission=node.quotas,
-        )
-        grpc_port = await grpc_server.start()
-        stack.push_async_callback(grpc_server.stop, STOP_GRACE_SECONDS)
-        http = await _listen(stack, HttpListener(node.api, conf.http.bind_address, conf.http.port))
-        probes = probes_app(ready=node.platform.storage.ready, metrics=node.metrics, bearer=conf.admin.metrics_bearer)
-        admin = await _listen(stack, HttpListener(probes, conf.admin.bind_address, conf.admin.port))
-        if conf.scheduler.enabled:
-            scheduler = scheduler_of(node)
-            scheduler.start()
-            stack.push_async_callback(scheduler.stop, STOP_GRACE_SECONDS)
-        yield Addresses(http=http.port, grpc=grpc_port, admin=admin.port)
 
 
 def grpc_options(conf: Grpc) -> GrpcOptions:
@@ -235,31 +234,3 @@ def grpc_options(conf: Grpc) -> GrpcOptions:
         reflection=conf.reflection,
         tls=tls,
     )
-
-
-def scheduler_of(node: Node) -> Scheduler:
-    """What fires the node's share of due timers (docs/adr/0007)."""
-    conf = node.conf.scheduler
-    scheduling = Scheduling(
-        scan_interval=conf.scan_interval, batch_size=conf.batch_size, redispatch_backoff=conf.redispatch_backoff
-    )
-    return Scheduler(node.platform, scheduling, observe=node.metrics.observe_timer)
-
-
-async def _listen(stack: AsyncExitStack, listener: HttpListener) -> Listening:
-    listening = await listener.start()
-    stack.push_async_callback(listening.stop, STOP_GRACE_SECONDS)
-    return listening
-
-
-async def serve(node: Node, announce: Callable[[Addresses], None], *, leave: Callable[[], None]) -> None:
-    """Run a node until SIGTERM or SIGINT, then finish what is in flight and stop; `leave` ends what has no end."""
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with running(node) as addresses:
-        announce(addresses)
-        await stopping.wait()
-        log.info("stopping")
-        leave()

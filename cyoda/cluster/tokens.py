@@ -42,6 +42,20 @@ class JoinTokens:
 
         Raises Unauthorized (malformed or forged), TransactionExpired, TransactionNodeUnavailable (another node's).
         """
+        claims = self._claims(token)
+        if claims.n != self._node_id:
+            raise TransactionNodeUnavailable
+        return UUID(claims.t)
+
+    def owner(self, token: str) -> str | None:
+        """The other node whose transaction a valid token names; None for this node's, and for an invalid token."""
+        try:
+            node_id = self._claims(token).n
+        except (Unauthorized, TransactionExpired):
+            return None
+        return None if node_id == self._node_id else node_id
+
+    def _claims(self, token: str) -> _Claims:
         try:
             encoded_claims, _, encoded_mac = token.rpartition(".")
             claims_text, mac = _bytes(encoded_claims), _bytes(encoded_mac)
@@ -52,9 +66,7 @@ class JoinTokens:
         claims = msgspec.json.decode(claims_text, type=_Claims)
         if self._clock().timestamp() > claims.e:
             raise TransactionExpired
-        if claims.n != self._node_id:
-            raise TransactionNodeUnavailable
-        return UUID(claims.t)
+        return claims
 
     def _mac(self, text: bytes) -> bytes:
         mac = self._keyed.copy()  # the key is already in: half the price of hmac.digest()

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from cyoda.conf.cloud import Applications, Cloud
-from cyoda.conf.engine import Cluster, Engine, Scheduler, Search
+from cyoda.conf.cluster import Cluster
+from cyoda.conf.engine import Engine, Scheduler, Search
 from cyoda.conf.identity import Bootstrap, Iam, Jwt, Oidc
 from cyoda.conf.pem import belong_together
 from cyoda.conf.people import People
@@ -167,6 +168,10 @@ def _tls_contradictions(grpc: Grpc) -> Iterator[str]:
 def _cluster_contradictions(conf: Conf) -> Iterator[str]:
     if conf.cluster.hmac_key is None:
         yield "CYODA_HMAC_SECRET must be set when CYODA_CLUSTER_ENABLED is true."
+    if conf.cluster.peer_port and conf.cluster.peer_port in (conf.http.port, conf.grpc.port, conf.admin.port):
+        yield "CYODA_PEER_PORT must differ from the other ports."
+    if (conf.cluster.zookeeper_tls_cert is None) != (conf.cluster.zookeeper_tls_key is None):
+        yield "CYODA_ZOOKEEPER_TLS_CERT and CYODA_ZOOKEEPER_TLS_KEY must be set both or neither."
     if conf.cluster.node_id == "local":
         yield "CYODA_NODE_ID must be set to an id of its own when CYODA_CLUSTER_ENABLED is true."
     if conf.engine.tx_token_ttl < conf.engine.dispatch_forward_timeout:

@@ -1,4 +1,4 @@
-"""Workflow runs, callouts, scheduling, several nodes, search (contract: engine 8, gRPC 18, search 13)."""
+"""Workflow runs, callouts, scheduling, search (contract: engine 8, gRPC 18, search 13)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Literal
 
 from cyoda.conf import variables as kind
-from cyoda.conf.variables import optional, seconds, setting
+from cyoda.conf.variables import seconds, setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,64 +94,6 @@ class Scheduler:
         timedelta(milliseconds=100),
         "Lateness within which a task is not expired.",
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cluster:
-    """Several nodes as one."""
-
-    enabled: bool = setting("CYODA_CLUSTER_ENABLED", kind.boolean, False, "Join other nodes.")
-    node_id: str = setting(
-        "CYODA_NODE_ID",
-        kind.pattern(r"[\w.-]{1,64}", "1 to 64 letters, digits, dots, dashes or underscores"),
-        "local",
-        "Unique id of this node; required in a cluster.",
-    )
-    node_addr: str = setting(
-        "CYODA_NODE_ADDR",
-        kind.url("http", "https"),
-        "http://localhost:8080",
-        "HTTP address at which peers reach this node.",
-    )
-    grpc_node_addr: str | None = setting(
-        "CYODA_GRPC_NODE_ADDR",
-        optional(kind.pattern(r"\S+:\d{1,5}", "host:port")),
-        None,
-        "gRPC address at which peers reach this node.",
-    )
-    gossip_addr: str = setting(
-        "CYODA_GOSSIP_ADDR",
-        kind.pattern(r"\S*:\d{1,5}", "host:port or :port"),
-        ":7946",
-        "Listener of the membership protocol.",
-    )
-    seed_nodes: tuple[str, ...] = setting("CYODA_SEED_NODES", kind.listed(), (), "Nodes to ask for the membership.")
-    gossip_stability_window: timedelta = setting(
-        "CYODA_GOSSIP_STABILITY_WINDOW",
-        kind.duration(timedelta(0)),
-        seconds(2),
-        "Quiet time before a fresh membership is trusted.",
-    )
-    hmac_secret: str | None = setting(
-        "CYODA_HMAC_SECRET",
-        optional(kind.text),
-        None,
-        "Secret shared by the nodes, at least 32 bytes, in hex or as it is; required in a cluster.",
-        secret=True,
-    )
-    dispatch_allow_loopback_for_testing: bool = setting(
-        "CYODA_DISPATCH_ALLOW_LOOPBACK_FOR_TESTING", kind.boolean, False, "Accept peers at loopback addresses."
-    )
-
-    @property
-    def hmac_key(self) -> bytes | None:
-        """The secret's bytes: decoded when it is valid hex, else as it is (contract: gRPC 16.1)."""
-        if self.hmac_secret is None:
-            return None
-        try:
-            return bytes.fromhex(self.hmac_secret)
-        except ValueError:
-            return self.hmac_secret.encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

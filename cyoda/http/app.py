@@ -15,6 +15,7 @@ from cyoda.admission import Admission
 from cyoda.errors import CyodaError
 from cyoda.http.authentication import Authenticator
 from cyoda.http.cors import Cors
+from cyoda.http.forwarding import TOKEN, Owners, forwarded
 from cyoda.http.problem import Problems
 from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, Send
 from cyoda.http.response import JSON, Header, Response
@@ -35,7 +36,8 @@ _METERED_METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "
 class HttpApp:
     """Routes, authenticates, answers and meters.
 
-    `is_healthy` decides what `GET {ctx}/health` says; `admission` counts the requests that are permitted.
+    `is_healthy` decides what `GET {ctx}/health` says; `admission` counts the requests that are permitted; `owners` take
+    the requests that join transactions of other nodes.
     """
 
     def __init__(
@@ -50,7 +52,10 @@ class HttpApp:
         problems: Problems | None = None,
         is_healthy: Callable[[], bool] = lambda: True,
         admission: Admission | None = None,
+        owners: Owners | None = None,
     ) -> None:
+        self._owners = owners
+        self._parting: tuple[Header, ...] = ()
         self._router = Router([*routes, *_health_routes(is_healthy)])
         self._authenticator = authenticator
         self._prefix = context_path.rstrip("/")
@@ -74,10 +79,14 @@ class HttpApp:
             return None
         origin = headers.get(b"origin")
         cors = self._cors.headers(origin.decode("latin-1") if origin is not None else None)
-        await response.send(send, (*cors, _NO_SNIFFING, *request_name))
+        await response.send(send, (*cors, _NO_SNIFFING, *request_name, *self._parting))
         method = scope["method"] if scope["method"] in _METERED_METHODS else "OTHER"
         self._observe(method, template, response.status, perf_counter() - started)
         return None
+
+    def part(self) -> None:
+        """From now on each answer closes its connection: clients find another node for their next request."""
+        self._parting = ((b"connection", b"close"),)
 
     async def ask(
         self, principal: Principal, method: str, target: str, headers: Iterable[Header], body: bytes
@@ -128,26 +137,31 @@ class HttpApp:
             route = match.route
             if route is not None:
                 template = route.template
+            if self._owners is not None and (owner := _other_owner(self._owners, headers, route)) is not None:
+                return template, await forwarded(self._owners, owner, scope, receive)
             request = ApiRequest(scope, receive, path=path, headers=headers, values=match.values)
             if known is not None:
                 request.principal, request.is_own = known, True
             elif route is None or not route.public:
                 request.principal = await self._authenticator.authenticate(request.header(b"authorization"))
+            if refusal is not None:
+                raise refusal
             if route is None:
-                if refusal is not None:
-                    raise refusal
                 return template, _no_route(match)
-            if route.action is not None:
-                require(request.principal, route.action)
-            if self._admission is not None and not route.public and (known is None or request.method != "GET"):
-                await self._admit(request, route, self._admission)
-            return template, await route.handler(request)
+            return template, await self._handled(request, route, is_limited=known is None or request.method != "GET")
         except CyodaError as error:
             return template, self._problems.refusal(error, path)
         except ClientDisconnected:
             return template, None
         except Exception as error:  # noqa: BLE001 - the outermost edge: whatever happens, the client gets a ticket
             return template, self._problems.failure(error, path)
+
+    async def _handled(self, request: ApiRequest, route: Route, *, is_limited: bool) -> Response:
+        if route.action is not None:
+            require(request.principal, route.action)
+        if self._admission is not None and not route.public and is_limited:
+            await self._admit(request, route, self._admission)
+        return await route.handler(request)
 
     async def _admit(self, request: ApiRequest, route: Route, admission: Admission) -> None:
         limit_bytes = await admission.admit(request.principal, route.action)
@@ -167,6 +181,14 @@ def _named(headers: dict[bytes, bytes]) -> tuple[Header, ...]:
     given = headers.get(b"x-request-id")
     is_kept = begin(None if given is None else given.decode("latin-1"))
     return ((b"x-request-id", given),) if is_kept and given is not None else ()
+
+
+def _other_owner(owners: Owners, headers: dict[bytes, bytes], route: Route | None) -> str | None:
+    """The node that serves a request instead; before authentication, which is the owner's affair then."""
+    token = headers.get(TOKEN)
+    if not token or route is None or route.public:
+        return None
+    return owners.owner(token.decode("latin-1"))
 
 
 def _no_route(match: Match) -> Response:

@@ -16,13 +16,20 @@ from cyoda.telemetry.metrics import CONTENT_TYPE, Metrics
 Ready = Callable[[], bool | Awaitable[bool]]
 
 
-def probes_app(*, ready: Ready, metrics: Metrics, bearer: str | None = None) -> Starlette:
-    """The ASGI app of the admin port; `bearer` protects the metrics when given, `ready` may be sync or async."""
+def probes_app(
+    *, ready: Ready, metrics: Metrics, bearer: str | None = None, obstacle: Callable[[], str | None] = lambda: None
+) -> Starlette:
+    """The ASGI app of the admin port; `bearer` protects the metrics when given, `ready` may be sync or async.
+
+    `obstacle` names what else keeps the node from being ready.
+    """
 
     async def livez(_: Request) -> Response:
         return PlainTextResponse("ok")
 
     async def readyz(_: Request) -> Response:
+        if (reason := obstacle()) is not None:
+            return PlainTextResponse(f"not ready: {reason}", status_code=503)
         answer = ready()
         is_ready = await answer if inspect.isawaitable(answer) else answer
         return PlainTextResponse("ready") if is_ready else PlainTextResponse("not ready", status_code=503)

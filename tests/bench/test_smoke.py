@@ -16,7 +16,8 @@ import pytest
 
 from cyoda.clock import system_clock
 from cyoda.conf import load
-from cyoda.runtime import Addresses, build_node, running
+from cyoda.runtime import build_node
+from cyoda.serving import Addresses, running
 from tenants.identity.service import identity_service
 from tests.bench import callout_cases, engine_alone, large_cases, search_cases, timer_cases
 from tests.bench.cases import CASES, LARGE_CASES, Case, Site

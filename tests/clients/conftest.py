@@ -14,7 +14,8 @@ import pytest
 
 from cyoda.conf import load
 from cyoda.http.request import Receive, Scope, Send
-from cyoda.runtime import Addresses, Node, build_node, running
+from cyoda.runtime import Node, build_node
+from cyoda.serving import Addresses, running
 from cyoda_member import Backoff, Member, Settings
 from cyoda_member.http import Http
 from cyoda_member.tokens import Tokens

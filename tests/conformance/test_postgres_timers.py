@@ -13,7 +13,8 @@ from cyoda.clock import ManualClock
 from cyoda.conf import load
 from cyoda.errors import CyodaError, Forbidden, Unauthorized
 from cyoda.principal import TenantId
-from cyoda.runtime import build_node, scheduler_of
+from cyoda.runtime import build_node
+from cyoda.serving import scheduler_of
 from tests.conformance.home import NOON, Home, new_id
 from tests.conformance.test_audit_and_timers import timer
 from workflows.storage.postgres.pool import Pool, PoolSettings

@@ -12,14 +12,15 @@ from cyoda.ids import IdSource
 from cyoda.principal import Principal, TenantId
 from workflows.compute import events
 from workflows.compute.admission import no_member
+from workflows.compute.events import Errand, Response
 from workflows.compute.members import Member, Registry
-from workflows.core.callout import DEFAULT_TIMEOUT_MS, Callout, CalloutAnswer, CalloutFailed
+from workflows.core.callout import DEFAULT_TIMEOUT_MS, Callout, CalloutAnswer, CalloutFailed, CalloutKind
 
 Choice = Callable[[Sequence[Member]], Member]
 """Picks one of several members; `random.choice` in production."""
 
-Observe = Callable[[Callout, str, float], None]
-"""(the callout, its outcome, seconds it took): one finished callout."""
+Observe = Callable[[CalloutKind, str, str, float], None]
+"""(kind, required tags, outcome, seconds it took): one finished callout."""
 
 _OUTCOMES: dict[type[BaseException], str] = {
     CalloutFailed: "refused",
@@ -30,7 +31,7 @@ _OUTCOMES: dict[type[BaseException], str] = {
 }
 
 
-def _unobserved(_callout: Callout, _outcome: str, _seconds: float) -> None:
+def _unobserved(_kind: CalloutKind, _tags: str, _outcome: str, _seconds: float) -> None:
     return None
 
 
@@ -38,29 +39,41 @@ class LocalDispatcher:
     """The ComputeGateway of a single node: one attempt at a matching member that has room for it."""
 
     def __init__(self, registry: Registry, *, new_id: IdSource, choose: Choice, observe: Observe = _unobserved) -> None:
-        self._registry = registry
+        self.registry = registry
+        self.observe = observe
         self._new_id = new_id
         self._choose = choose
-        self._observe = observe
 
     async def call(
         self, principal: Principal, callout: Callout, *, token: str | None, tried: set[UUID] | None = None
     ) -> CalloutAnswer:
         """See ComputeGateway.call. When all matching members are full it waits for room, up to its time-out."""
+        return events.answer(callout, await self.give(self.errand(principal, callout, token), tried))
+
+    def errand(self, principal: Principal, callout: Callout, token: str | None) -> Errand:
+        """The callout, ready to be handed to a member here or elsewhere. Raises ServerError."""
+        return Errand(
+            tenant=principal.tenant,
+            kind=callout.kind,
+            tags=callout.tags,
+            timeout_ms=callout.timeout_ms if callout.timeout_ms > 0 else DEFAULT_TIMEOUT_MS,
+            question=events.question(principal, callout, request_id=str(self._new_id()), token=token),
+        )
+
+    async def give(self, errand: Errand, tried: set[UUID] | None = None) -> Response:
+        """A member's response, also one that reports failure. Raises as ComputeGateway.call."""
         start, outcome = perf_counter(), "failed"
-        timeout_ms = callout.timeout_ms if callout.timeout_ms > 0 else DEFAULT_TIMEOUT_MS
-        admission, member = self._registry.admission, None
+        admission, member = self.registry.admission, None
         try:
-            candidates = self._candidates(principal.tenant, callout.tags, tried)
-            question = events.question(principal, callout, request_id=str(self._new_id()), token=token)
+            candidates = self._candidates(errand.tenant, errand.tags, tried)
             member = admission.taken(candidates, self._choose) or await admission.wait(
-                principal.tenant, callout.tags, timeout_ms=timeout_ms, kind=callout.kind
+                errand.tenant, errand.tags, timeout_ms=errand.timeout_ms, kind=errand.kind
             )
             if tried is not None:
                 tried.add(member.id)
-            answer = await member.ask(callout, question, timeout_ms)
-            outcome = "answered"
-            return answer
+            response = await member.ask(errand.kind, errand.question, errand.timeout_ms)
+            outcome = "answered" if response.success is True else "refused"
+            return response
         except BaseException as error:
             outcome = _OUTCOMES.get(type(error), outcome)
             raise
@@ -68,15 +81,15 @@ class LocalDispatcher:
             if member is not None:
                 member.count(outcome)
                 admission.leave(member)
-            self._observe(callout, outcome, perf_counter() - start)
+            self.observe(errand.kind, errand.tags, outcome, perf_counter() - start)
 
     def count(self, tenant: TenantId, requirement: str) -> int:
         """See ComputeGateway.count."""
-        return len(self._registry.candidates(tenant, requirement))
+        return len(self.registry.candidates(tenant, requirement))
 
     def _candidates(self, tenant: TenantId, requirement: str, tried: set[UUID] | None) -> Sequence[Member]:
         """Raises NoComputeMemberForTag."""
-        candidates = self._registry.candidates(tenant, requirement)
+        candidates = self.registry.candidates(tenant, requirement)
         if not candidates:
             raise no_member(requirement)
         if tried:

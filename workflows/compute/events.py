@@ -13,7 +13,7 @@ import msgspec
 from cyoda import jsonio
 from cyoda.clock import utc_text
 from cyoda.errors import ServerError
-from cyoda.principal import Kind, Principal
+from cyoda.principal import Kind, Principal, TenantId
 from workflows.core.callout import REASON_LIMIT_BYTES, Callout, CalloutAnswer, CalloutFailed, CalloutKind
 from workflows.core.entity import Document, Version
 
@@ -39,6 +39,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     data: bytes
     attributes: dict[str, str]
+
+
+class Errand(msgspec.Struct, frozen=True, kw_only=True):
+    """A callout as far as whoever hands it to a member needs to know it; it may travel to another node."""
+
+    tenant: TenantId
+    kind: CalloutKind
+    tags: str
+    timeout_ms: int
+    question: Question
 
 
 class Response(msgspec.Struct, rename="camel"):

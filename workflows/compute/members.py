@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from cyoda.clock import Clock
@@ -16,19 +17,19 @@ from cyoda.principal import TenantId
 from workflows.compute import events, matching
 from workflows.compute.admission import DEFAULT_MAX_IN_FLIGHT, Admission
 from workflows.compute.events import Question, Response
-from workflows.core.callout import Callout, CalloutAnswer, CalloutFailed
+from workflows.core.callout import CalloutFailed, CalloutKind
 
 
 class Pending:
-    """A question on its way: settled once, by whichever comes first of answer, time-out and loss of the stream."""
+    """A question on its way: settled once, by whichever comes first of response, time-out and loss of the stream."""
 
-    __slots__ = ("_future", "_timer", "callout", "question", "timeout_ms")
+    __slots__ = ("_future", "_timer", "kind", "question", "timeout_ms")
 
-    def __init__(self, callout: Callout, question: Question, timeout_ms: int) -> None:
-        self.callout = callout
+    def __init__(self, kind: CalloutKind, question: Question, timeout_ms: int) -> None:
+        self.kind = kind
         self.question = question
         self.timeout_ms = timeout_ms
-        self._future: asyncio.Future[CalloutAnswer] = asyncio.get_running_loop().create_future()
+        self._future: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -43,20 +44,16 @@ class Pending:
 
     def unwritable(self, reason: str) -> None:
         """The transport could not write the question."""
-        self._fail(CalloutFailed(f"failed to send {self.callout.kind} request: {reason}"))
+        self._fail(CalloutFailed(f"failed to send {self.kind} request: {reason}"))
 
     def answered(self, response: Response) -> None:
-        if self._future.done():
-            return
-        try:
-            self._future.set_result(events.answer(self.callout, response))
-        except CalloutFailed as failure:
-            self._future.set_exception(failure)
+        if not self._future.done():
+            self._future.set_result(response)
 
     def disconnected(self) -> None:
-        self._fail(ComputeMemberDisconnected(f"compute member disconnected during {self.callout.kind} dispatch"))
+        self._fail(ComputeMemberDisconnected(f"compute member disconnected during {self.kind} dispatch"))
 
-    async def wait(self) -> CalloutAnswer:
+    async def wait(self) -> Response:
         try:
             return await self._future
         finally:
@@ -64,7 +61,7 @@ class Pending:
                 self._timer.cancel()
 
     def _expire(self) -> None:
-        self._fail(DispatchTimeout(f"{self.callout.kind} dispatch timed out after {self.timeout_ms}ms"))
+        self._fail(DispatchTimeout(f"{self.kind} dispatch timed out after {self.timeout_ms}ms"))
 
     def _fail(self, error: Exception) -> None:
         if not self._future.done():
@@ -108,12 +105,12 @@ class Member:
         self.last_seen = self._clock()
         return self.last_seen
 
-    async def ask(self, callout: Callout, question: Question, timeout_ms: int) -> CalloutAnswer:
-        """Send a question and wait for its answer; cancelling forgets the question.
+    async def ask(self, kind: CalloutKind, question: Question, timeout_ms: int) -> Response:
+        """Send a question and wait for its response; cancelling forgets the question.
 
-        Raises DispatchTimeout, ComputeMemberDisconnected, CalloutFailed.
+        Raises DispatchTimeout, ComputeMemberDisconnected, CalloutFailed (it could not be written).
         """
-        pending = Pending(callout, question, timeout_ms)
+        pending = Pending(kind, question, timeout_ms)
         if self.is_gone:
             pending.disconnected()
             return await pending.wait()
@@ -145,16 +142,27 @@ class Member:
             pending.disconnected()
 
 
+class MembersListener(Protocol):
+    """Who wants to know which members may be asked."""
+
+    def connected(self, member: Member) -> None: ...
+
+    def disconnected(self, member: Member) -> None: ...
+
+
 class Registry:
     """The members connected to this process, by tenant and tag, and who is admitted to them."""
 
     def __init__(self, max_in_flight: int = DEFAULT_MAX_IN_FLIGHT) -> None:
         self.admission = Admission(max_in_flight)
+        self.listener: MembersListener | None = None
         self._tenants: dict[TenantId, _TenantMembers] = {}
 
     def add(self, member: Member) -> None:
         self._tenants.setdefault(member.tenant, _TenantMembers()).add(member)
         self.admission.admit(member)
+        if self.listener is not None:
+            self.listener.connected(member)
 
     def remove(self, member: Member) -> None:
         """Forget a member and fail what it was asked. Removing an absent one is fine."""
@@ -164,6 +172,8 @@ class Registry:
     def retire(self, member: Member) -> None:
         """Ask a member nothing more; it may still answer what it was asked. Retiring an absent one is fine."""
         member.is_leaving = True
+        if self.listener is not None:
+            self.listener.disconnected(member)
         members = self._tenants.get(member.tenant)
         if members is not None:
             members.remove(member)

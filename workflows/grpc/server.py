@@ -16,14 +16,13 @@ from cyoda.clock import Clock
 from workflows.compute.members import Registry
 from workflows.grpc.authentication import Authenticate, Context, authenticated
 from workflows.grpc.catalogue import RPCS
-from workflows.grpc.generated import cyoda_cloud_api_pb2
+from workflows.grpc.forwarding import Owners
 from workflows.grpc.options import GrpcOptions
 from workflows.grpc.routes import Unary
-from workflows.grpc.service import Rpc, Service
+from workflows.grpc.service import SERVICE, Rpc, Service
 from workflows.grpc.streaming import StreamPorts, Streams
 from workflows.services.platform import Platform
 
-SERVICE = cyoda_cloud_api_pb2.DESCRIPTOR.services_by_name["CloudEventsService"].full_name
 STOP_GRACE_S = 10.0
 _HealthServicer = health.aio.HealthServicer  # pyright: ignore[reportAttributeAccessIssue] - added conditionally
 
@@ -40,18 +39,19 @@ class GrpcServer:
         clock: Clock,
         platform: Platform,
         admission: Admission | None = None,
+        owners: Owners | None = None,
     ) -> None:
         self._options = options
         self._authenticate = authenticate
         self._streams = Streams(StreamPorts(registry, options.keep_alive, clock, platform.quotas))
-        self._service = Service(authenticate, platform, admission)
+        self._service = Service(authenticate, platform, admission, owners)
         self._server: grpc.aio.Server | None = None
         self._health = _HealthServicer() if options.health else None
 
     async def start(self) -> int:
         """Listen; returns the port. Raises RuntimeError when the port is taken or the TLS material unusable."""
         server = grpc.aio.server(options=self._options.channel())
-        server.add_generic_rpc_handlers((self._handlers(),))
+        server.add_generic_rpc_handlers((self.handlers(),))
         names = [SERVICE]
         if self._health is not None:
             health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
@@ -67,6 +67,10 @@ class GrpcServer:
         address, tls = f"{self._options.host}:{self._options.port}", self._options.tls
         return server.add_secure_port(address, tls.credentials()) if tls else server.add_insecure_port(address)
 
+    async def hand_over(self, grace_s: float = STOP_GRACE_S) -> None:
+        """Let the members go elsewhere, each as soon as it has answered what it was asked; none may come any more."""
+        await self._streams.hand_over(grace_s)
+
     async def stop(self, grace_s: float = STOP_GRACE_S) -> None:
         """Take no more calls, end member streams with UNAVAILABLE, let the others finish for `grace_s` seconds."""
         if self._server is None:
@@ -77,12 +81,11 @@ class GrpcServer:
         await self._server.stop(grace_s)
         self._server = None
 
-    def _handlers(self) -> grpc.GenericRpcHandler:
-        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            "startStreaming": grpc.stream_stream_rpc_method_handler(self._start_streaming)
-        }
-        for rpc in RPCS:
-            handlers[rpc.name] = self._handler(rpc)
+    def handlers(self, *, streams: bool = True) -> grpc.GenericRpcHandler:
+        """What serves the service's rpcs, for a server; without `streams` no member can join."""
+        handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {rpc.name: self._handler(rpc) for rpc in RPCS}
+        if streams:
+            handlers["startStreaming"] = grpc.stream_stream_rpc_method_handler(self._start_streaming)
         return grpc.method_handlers_generic_handler(SERVICE, handlers)
 
     def _handler(self, rpc: Rpc) -> grpc.RpcMethodHandler[Any, Any]:

@@ -30,6 +30,7 @@ from workflows.grpc.replies import status_message
 from workflows.services.quotas import Quotas
 
 _log = logging.getLogger(__name__)
+_LOOK_SECONDS = 0.02
 END: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue] - defined by the C extension
 """What a stream gives once the client sends no more."""
 
@@ -84,6 +85,20 @@ class Streams:
             self._open.discard(stream)
         await context.abort(end.status, status_message(end.message))
 
+    async def hand_over(self, grace_s: float) -> None:
+        """Ask no member anything more, and close each stream once its member owes nothing, at last after `grace_s`."""
+        self._is_closing = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + grace_s
+        for stream in self._open:
+            stream.retire()
+        while self._open and loop.time() < deadline:
+            for stream in list(self._open):
+                if stream.owes_nothing:
+                    stream.end(shutdown())
+            await asyncio.sleep(_LOOK_SECONDS)
+        self.end_all()
+
     def end_all(self) -> None:
         """Close every stream with UNAVAILABLE, also those still to come: the server is shutting down."""
         self._is_closing = True
@@ -101,6 +116,7 @@ class MemberStream:
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[StreamEnded] = self._loop.create_future()
         self._outbox = Outbox(context)
+        self._member: Member | None = None
         self._heard_at = 0.0
         self._tick: asyncio.TimerHandle | None = None
 
@@ -108,6 +124,15 @@ class MemberStream:
         """Close the stream; the first reason counts."""
         if not self._ended.done():
             self._ended.set_result(reason)
+
+    def retire(self) -> None:
+        """Ask the member nothing more."""
+        if self._member is not None:
+            self._ports.registry.retire(self._member)
+
+    @property
+    def owes_nothing(self) -> bool:
+        return self._member is None or self._member.in_flight == 0
 
     async def run(self) -> StreamEnded:
         """Serve until the stream ends, by either side; returns why."""
@@ -134,7 +159,7 @@ class MemberStream:
                 self.end(StreamEnded(grpc.StatusCode.INTERNAL, "the stream failed"))
 
     async def _read(self) -> None:
-        member = self._join(await self._context.read())
+        member = self._member = self._join(await self._context.read())
         try:
             await self._take_seat(member)
             self._heard_at = self._loop.time()

@@ -32,7 +32,7 @@ class Floor:
         self.observed: list[tuple[str, str]] = []
         self.dispatcher = LocalDispatcher(
             self.registry, new_id=TimeIds(), choose=lambda members: members[0],
-            observe=lambda callout, outcome, _seconds: self.observed.append((callout.kind, outcome)),
+            observe=lambda kind, _tags, outcome, _seconds: self.observed.append((kind, outcome)),
         )  # fmt: skip
         self.sent: dict[int, list[Pending]] = {}
         self.tasks: list[asyncio.Task[CalloutAnswer]] = []
@@ -51,7 +51,7 @@ class Floor:
 
     def asked(self, number: int) -> list[str]:
         """Names of what a member was asked, in order."""
-        return [pending.callout.name for pending in self.sent[number]]
+        return [json.loads(pending.question.data)["processorName"] for pending in self.sent[number]]
 
     async def answer(self, member: Member, pending: Pending) -> None:
         member.receive(json.dumps({"requestId": pending.question.id, "success": True}).encode())

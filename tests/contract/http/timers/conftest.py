@@ -14,7 +14,8 @@ import pytest
 
 from cyoda.clock import ManualClock
 from cyoda.conf import load
-from cyoda.runtime import Node, build_node, scheduler_of
+from cyoda.runtime import Node, build_node
+from cyoda.serving import scheduler_of
 from tests.contract.http.conftest import no_pages
 from tests.contract.http.steps import entity, model, ok, read, workflow
 from tests.contract.http.test_audit import states, told

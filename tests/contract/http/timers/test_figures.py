@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from cyoda.runtime import scheduler_of
+from cyoda.serving import scheduler_of
 from tests.contract.http.compute import InProcessMember
 from tests.contract.http.steps import entity, ok
 from tests.contract.http.test_figures import figures

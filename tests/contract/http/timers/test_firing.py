@@ -14,7 +14,8 @@ from msgspec.structs import replace
 from cyoda.clock import ManualClock, system_clock
 from cyoda.conf import load
 from cyoda.principal import Actor
-from cyoda.runtime import Node, build_node, running, scheduler_of
+from cyoda.runtime import Node, build_node
+from cyoda.serving import running, scheduler_of
 from tenants.identity.keys import KeyPair
 from tests.contract.http.compute import InProcessMember
 from tests.contract.http.conftest import client_of, no_pages, pem_of

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from cyoda.runtime import Node, scheduler_of
+from cyoda.runtime import Node
+from cyoda.serving import scheduler_of
 from tests.contract.http.compute import InProcessMember
 from tests.contract.http.steps import ok
 from tests.contract.http.test_audit import amount
