@@ -88,7 +88,13 @@ def test_a_transition_is_taken_and_the_past_stays_to_be_seen(here: Visit, parcel
     tab(here, "History")
     assert 'Transition "SEND": PACKED → SENT' in here.text
     here.page.get_by_role("link", name="As it was then").last.click()
-    assert "As it was at" in here.text
+    assert "nothing can be changed here" in here.text
+    assert here.page.get_by_role("link", name="Change").count() == 0
+    tab(here, "Workflow")
+    assert "It was in PACKED" in here.text
+    here.page.get_by_role("link", name="Version after").click()
+    assert here.page.locator(".title .badge").inner_text() == "SENT"
+    here.page.get_by_role("link", name="Version before").last.click()
     assert here.page.locator(".title .badge").inner_text() == "PACKED"
     here.click("Show it as it is now")
     assert here.page.locator(".title .badge").inner_text() == "SENT"
@@ -100,24 +106,51 @@ def test_a_transition_of_a_page_that_is_old_by_now_is_refused(here: Visit, parce
     change = {"to": "Bob", "weight": 1, "stops": [], "note": None}
     httpx.put(f"{site.node.api}/entity/JSON/{parcels[1]}", json=change, headers=headers).raise_for_status()
     here.page.get_by_role("button", name="SEND").click()
-    assert "ENTITY_MODIFIED" in here.text
+    assert "Nothing was done: somebody has changed this entity" in here.text
     assert here.page.locator(".title .badge").inner_text() == "PACKED"
+    here.complaints.clear()  # the browser says of a 409 that it is one
 
 
 def test_an_entity_is_changed_after_its_changes_were_shown(here: Visit, parcels: list[str]) -> None:
     here.open(f"{here.path}entities/{parcels[3]}/")
     here.click("Change")
+    here.page.get_by_label("to", exact=True).fill("Bob")
+    here.page.get_by_label("weight", exact=True).fill("heavy")
+    here.page.get_by_role("button", name="Add an item to stops").click()
+    assert "This is no number." in here.text
+    here.page.get_by_label("city", exact=True).last.fill("Paris")
+    here.page.get_by_label("weight", exact=True).fill("3.50")
+    here.page.get_by_label("note", exact=True).fill("fragile")
+    here.click("Show the changes")
+    here.click("Save")
+    assert "not compatible with [NULL]" in here.page.get_by_role("alert").inner_text()
+    assert here.page.locator("#v\\/note").get_attribute("aria-invalid") == "true"
+    here.page.get_by_label("Kind of note").select_option("null")
+    here.page.get_by_role("button", name="JSON").click()
     document = here.page.locator("[name=document]")
-    document.fill(document.input_value().replace('"Ann"', '"Bob"').replace("3.25", "3.50"))
+    assert '"Paris"' in document.input_value()
+    document.fill(document.input_value().replace("Paris", "Rome"))
+    here.page.get_by_role("button", name="Form").click()
     here.click("Show the changes")
     changed = {row.inner_text() for row in here.page.locator("tbody tr").all()}
-    assert changed == {'$.to\t"Ann"\t"Bob"', "$.weight\t3.25\t3.50"}
+    assert changed == {'$.to\t"Ann"\t"Bob"', "$.weight\t3.25\t3.50", '$.stops[1].city\tnothing\t"Rome"'}
     here.click("Save")
     assert "The change is saved." in here.text
     tab(here, "History")
-    assert "by Ann Lee" in here.text
+    assert "changed by Ann Lee" in here.text
+    assert "3 fields" in here.text
     here.click("What it changed")
     assert '"Bob"' in here.text
+    here.click("As text")
+    assert '+   "to": "Bob",' in here.text
+    here.page.go_back()
+    here.page.go_back()
+    for version in here.page.locator("[name=v]").all():
+        version.check()
+    here.click("Compare the two ticked versions")
+    here.click("Everything")
+    assert "$.stops[0].city" in here.text
+    here.click("Entity")
     tab_path = here.path
     here.open(tab_path)
     assert "3.50" in here.text
@@ -127,18 +160,21 @@ def test_a_change_of_what_others_have_changed_is_shown_before_it_is_made(
     here: Visit, parcels: list[str], site: Site
 ) -> None:
     here.open(f"{here.path}entities/{parcels[4]}/edit")
-    document = here.page.locator("[name=document]")
-    document.fill(document.input_value().replace('"Ann"', '"Bob"'))
+    here.page.get_by_label("to", exact=True).fill("Bob")
     here.click("Show the changes")
     headers = {"Authorization": f"Bearer {site.node.token()}"}
-    theirs = {"to": "Carl", "weight": 4.25, "stops": [{"city": "Berlin"}], "note": None}
+    theirs = {"to": "Carl", "weight": 9.5, "stops": [{"city": "Berlin"}], "note": None}
     httpx.put(f"{site.node.api}/entity/JSON/{parcels[4]}", json=theirs, headers=headers).raise_for_status()
     here.click("Save")
     assert "Somebody has changed this entity since you began" in here.text
-    assert '"Carl"' in here.text
-    here.click("I have seen it: go on")
+    met = [row.inner_text().split("\t") for row in here.page.locator("tbody tr").all()]
+    assert ["$.weight", "4.25", "9.5", "unchanged"] in met
+    assert ['"Ann"', '"Carl"', '"Bob"'] in [row[1:] for row in met]
+    here.page.get_by_role("button", name="mine where both changed").click()
+    assert {row.inner_text() for row in here.page.locator("tbody tr").all()} == {'$.to\t"Carl"\t"Bob"'}
     here.click("Save")
     assert "The change is saved." in here.text
+    assert "9.5" in here.text
     assert here.page.locator("tr", has_text="to").first.inner_text().split() == ["to", "Bob"]
 
 
@@ -148,7 +184,7 @@ def test_a_change_of_what_others_have_changed_is_shown_before_it_is_made(
 def test_a_document_that_cannot_be_is_refused_and_stays(
     here: Visit, parcels: list[str], document: str, said: str
 ) -> None:
-    here.open(f"{here.path}entities/{parcels[5]}/edit")
+    here.open(f"{here.path}entities/{parcels[5]}/edit?as=json")
     here.page.locator("[name=document]").fill(document)
     here.click("Show the changes")
     if here.page.get_by_role("button", name="Save").count():
@@ -158,14 +194,23 @@ def test_a_document_that_cannot_be_is_refused_and_stays(
 
 
 def test_entities_are_made(here: Visit, parcels: list[str]) -> None:
-    here.open(f"{here.path}entities/parcel/1/new")
+    here.open(f"{here.path}entities/parcel/1/new?as=json")
     here.page.locator("[name=document]").fill('{"to": "Dora", "weight": "much"}')
-    here.page.get_by_role("button", name="Make it").click()
+    here.page.get_by_role("button", name="Make it").last.click()
     assert "weight" in here.page.locator(".invalid-feedback").inner_text()
     here.page.locator("[name=document]").fill('{"to": "Dora", "weight": 1}')
-    here.page.get_by_role("button", name="Make it").click()
+    here.page.get_by_role("button", name="Form").click()
+    here.page.get_by_label("weight", exact=True).fill("2")
+    here.page.get_by_label("weight", exact=True).press("Enter")
     assert "1 made." in here.text
     assert "Dora" in here.text
+    here.page.get_by_role("link", name="Delete").click()
+    here.page.get_by_role("button", name="Delete it").click()
+    assert "This entity was deleted" in here.text
+    assert "Dora" in here.text
+    tab(here, "History")
+    assert "deleted by Ann Lee" in here.text
+    assert here.page.get_by_role("link", name="Change", exact=True).count() == 0
 
 
 def test_a_model_is_discovered_gets_a_workflow_and_goes(here: Visit, parcels: list[str]) -> None:

@@ -54,7 +54,8 @@ class Refused(Exception):
         self.status = answer.status
         problem = _problem(answer.body)
         self.detail: str = problem.get("detail") or problem.get("title") or f"HTTP {answer.status}"
-        self.code: str = problem.get("properties", {}).get("errorCode", "")
+        self.properties: dict[str, Any] = problem.get("properties", {})
+        self.code: str = self.properties.get("errorCode", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Api:
     calls: list[Call] = field(default_factory=list[Call])
 
     def get(self, *parts: object, **query: object) -> Json:
-        """`parts` are joined to a path, each quoted; a query value of None is left out. Raises Refused."""
+        """`parts` are joined to a path, each quoted; of the query None is left out, a list repeats. Raises Refused."""
         return self._ask("GET", parts, query).json
 
     def answer(self, *parts: object, **query: object) -> Answer:

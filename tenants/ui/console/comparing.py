@@ -1,23 +1,67 @@
-"""Two versions of an entity beside each other: what is different, by path."""
+"""Two versions of an entity beside each other, by field or line by line."""
 
 from __future__ import annotations
 
+from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from tenants.ui.console.documents import differences
+from tenants.ui.console.api import Answer
+from tenants.ui.console.differing import differences, text_differences
+from tenants.ui.console.documents import data_of
 from tenants.ui.console.place import Place, in_environment, show
+
+MOST_SHOWN = 2_000
+VIEWS = ("tree", "raw")
 
 
 @in_environment()
 @require_safe
 def compare(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
-    """`from` and `to` are transactions of the entity; without `to` the newest version."""
-    before = place.api.get("entity", entity_id, transactionId=request.GET.get("from", ""))
-    after = place.api.get("entity", entity_id, transactionId=request.GET.get("to") or None)
-    changes = differences(before["data"], after["data"])
+    """`from` and `to` are transactions of the entity; without `to` the newest version. `v` twice is any two of them."""
+    ticked = request.GET.getlist("v")
+    if ticked and len(ticked) != 2:
+        messages.error(request, _("Tick two versions to compare them."))
+        return HttpResponseRedirect(place.url("entity_tab", entity_id=entity_id, tab="history"))
+    names = ticked or [request.GET.get("from", ""), request.GET.get("to", "")]
+    before, after = (place.api.answer("entity", entity_id, transactionId=name or None) for name in names)
+    if ticked and before.json["meta"]["lastUpdateTime"] > after.json["meta"]["lastUpdateTime"]:
+        before, after = after, before
+    view = request.GET.get("as", "") if request.GET.get("as") in VIEWS else VIEWS[0]
+    everything = request.GET.get("show") == "all"
+    context = {"before": before.json["meta"], "after": after.json["meta"], "view": view, "everything": everything}
+    context["links"] = _links(context)
     return show(
-        request, place, "console/entity_compare.html", before=before["meta"], after=after["meta"], changes=changes
+        request,
+        place,
+        "console/entity_compare.html",
+        **context,
+        **_compared(before, after, view, everything=everything),
     )
+
+
+def _compared(before: Answer, after: Answer, view: str, *, everything: bool) -> dict[str, Any]:
+    if view == "raw":
+        return {"text": text_differences(data_of(before.body), data_of(after.body), everything=everything)}
+    found = differences(before.json["data"], after.json["data"], everything=everything)
+    return {"changes": found[:MOST_SHOWN], "number": len(found), "is_cut": len(found) > MOST_SHOWN}
+
+
+def _links(context: dict[str, Any]) -> dict[str, str]:
+    """The same two versions seen otherwise."""
+    now = {
+        "from": context["before"]["transactionId"],
+        "to": context["after"]["transactionId"],
+        "as": context["view"],
+        "show": "all" if context["everything"] else "changed",
+    }
+    others = {
+        "tree": {"as": "tree"}, "raw": {"as": "raw"}, "changed": {"show": "changed"}, "all": {"show": "all"},
+        "swapped": {"from": now["to"], "to": now["from"]},
+    }  # fmt: skip
+    return {name: f"?{urlencode({**now, **other})}" for name, other in others.items()}

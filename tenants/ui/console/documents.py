@@ -1,16 +1,23 @@
-"""Documents as people read, edit and compare them."""
+"""Documents as people read them: a line for each field, long values and long documents a piece at a time."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 import msgspec
 
+from cyoda import jsonio
+
 SHOWN_CHARACTERS = 200_000
 """Of a longer text the beginning is shown; the API has it whole."""
+SHOWN_VALUE = 2_000
+SHOWN_LINES = 2_000
+DEEPEST = 12
+"""How far lines are indented."""
 
 
 def indented(text: bytes) -> str:
@@ -26,35 +33,95 @@ class _Envelope(msgspec.Struct):
     data: msgspec.Raw
 
 
+def raw_data_of(envelope: bytes) -> bytes:
+    """The document inside the API's envelope, as it was written."""
+    return bytes(msgspec.json.decode(envelope, type=_Envelope).data)
+
+
 def data_of(envelope: bytes) -> str:
     """The document inside the API's envelope, indented."""
-    return indented(bytes(msgspec.json.decode(envelope, type=_Envelope).data))
+    return indented(raw_data_of(envelope))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One leaf of a document: its path below `$`, how deep it lies, and its value as text."""
+    """A field, item, object or array of a document: how it is called, how deep it lies, and its value as text.
+
+    `path` is as searches spell it, `pointer` as RFC 6901 does; of a long value `cut` counts what is not shown.
+    """
 
     name: str
     depth: int
     value: str
     kind: str
+    path: str
+    pointer: str
+    cut: int = 0
+
+    @property
+    def indent(self) -> int:
+        return min(self.depth, DEEPEST)
 
 
-def lines(value: Any, name: str = "", depth: int = 0) -> Iterator[Line]:
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """A piece of a document's lines; `following` is where the next one starts, None at the end."""
+
+    lines: list[Line]
+    start: int
+    following: int | None
+
+    @property
+    def first(self) -> int:
+        return self.start + 1
+
+    @property
+    def last(self) -> int:
+        return self.start + len(self.lines)
+
+
+def extract(value: Any, start: int) -> Extract:
+    found = list(islice(lines(value), start, start + SHOWN_LINES + 1))
+    return Extract(found[:SHOWN_LINES], start, start + SHOWN_LINES if len(found) > SHOWN_LINES else None)
+
+
+def lines(value: Any, name: str = "", depth: int = 0, path: str = "$", pointer: str = "") -> Iterator[Line]:
     """A document as indented lines: a line for each field and item, the empty ones too."""
     match value:
         case dict():
             if name:
-                yield Line(name, depth, "", "object")
+                yield Line(name, depth, "" if value else "{}", "object", path, pointer)
             for key, inner in value.items():
-                yield from lines(inner, str(key), depth + bool(name))
+                below = f"{pointer}/{str(key).replace('~', '~0').replace('/', '~1')}"
+                yield from lines(inner, str(key), depth + bool(name), f"{path}.{key}", below)
         case list():
-            yield Line(name, depth, "", "array")
+            yield Line(name or "$", depth, "" if value else "[]", "array", path, pointer)
             for index, inner in enumerate(value):
-                yield from lines(inner, f"[{index}]", depth + 1)
+                yield from lines(inner, f"[{index}]", depth + 1, f"{path}[{index}]", f"{pointer}/{index}")
         case _:
-            yield Line(name, depth, spelled(value), _kind(value))
+            text = spelled(value)
+            yield Line(
+                name or "$", depth, text[:SHOWN_VALUE], kind_of(value), path, pointer, max(0, len(text) - SHOWN_VALUE)
+            )
+
+
+def pointed(value: Any, pointer: str) -> Any:
+    """The value at an RFC 6901 pointer. Raises LookupError."""
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        match value:
+            case dict():
+                value = value[name]
+            case list() if name.isdecimal():
+                value = value[int(name)]
+            case _:
+                raise LookupError(pointer)
+    return value
+
+
+def whole(value: Any) -> str:
+    """A value with nothing left out: a string as its characters, all else as indented JSON."""
+    return value if isinstance(value, str) else indented(jsonio.dumps(value))
 
 
 def spelled(value: Any) -> str:
@@ -67,7 +134,7 @@ def spelled(value: Any) -> str:
             return str(value)
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
     match value:
         case None:
             return "null"
@@ -81,52 +148,3 @@ def _kind(value: Any) -> str:
             return "array"
         case _:
             return "string"
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A leaf that two documents do not share; None where one of them has nothing."""
-
-    path: str
-    before: str | None
-    after: str | None
-
-
-def differences(before: Any, after: Any) -> list[Difference]:
-    """Of two documents, by path; numbers differ when their values do."""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
-    paths = [*old, *(path for path in new if path not in old)]
-    return [
-        Difference(path, _text(old.get(path)), _text(new.get(path))) for path in paths if old.get(path) != new.get(path)
-    ]
-
-
-_Leaf = tuple[str, Any]
-"""The kind of a value, by which `1` is not `true`, and the value."""
-
-
-def _leaves(value: Any, path: str = "$") -> Iterator[tuple[str, _Leaf]]:
-    match value:
-        case dict() if value:
-            for key, inner in value.items():
-                yield from _leaves(inner, f"{path}.{key}")
-        case list() if value:
-            for index, inner in enumerate(value):
-                yield from _leaves(inner, f"{path}[{index}]")
-        case _:
-            yield path, (_kind(value), value)
-
-
-def _text(leaf: _Leaf | None) -> str | None:
-    if leaf is None:
-        return None
-    kind, value = leaf
-    match kind:
-        case "string":
-            return f'"{value}"'
-        case "object":
-            return "{}"
-        case "array":
-            return "[]"
-        case _:
-            return spelled(value)

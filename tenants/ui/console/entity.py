@@ -1,25 +1,22 @@
-"""One entity with its data, history and what it waits for."""
+"""One entity with its data, history and what it waits for, now or at an earlier moment."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import groupby
 from typing import Any
 from uuid import UUID
 
-from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
 
 from cyoda.permissions import Action
-from tenants.services.people import names_of
-from tenants.ui.console.api import Refused
-from tenants.ui.console.documents import indented, lines, shortened
+from tenants.ui.console.documents import data_of, extract, pointed, raw_data_of, shortened, whole
+from tenants.ui.console.guarding import is_guarded
+from tenants.ui.console.history import story
 from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.standing import Standing, standing_of
+from tenants.ui.console.waiting import advice, ways
 
 TABS = ("data", "workflow", "history", "json")
-SHOWN_EVENTS = 200
 
 
 @in_environment()
@@ -27,60 +24,70 @@ SHOWN_EVENTS = 200
 def entity(request: HttpRequest, place: Place, entity_id: UUID, tab: str = TABS[0]) -> HttpResponse:
     if tab not in TABS:
         raise Http404
-    at = request.GET.get("at") or None
-    answer = place.api.answer("entity", entity_id, pointInTime=at)
-    found = answer.json
-    context: dict[str, Any] = {"entity": found, "meta": found["meta"], "tab": tab, "tabs": TABS, "at": at}
-    if tab == "data":
-        context["lines"] = list(lines(found["data"]))
-    if tab == "json":
-        context["json"] = shortened(indented(answer.body))
-    if tab == "history":
-        context["story"] = _story(place, entity_id)
     if tab == "workflow":
-        context["why"] = place.api.get("entity", entity_id, "why")
+        return workflow_page(request, place, entity_id)
+    standing = standing_of(request, place, entity_id)
+    context = _context(place, standing, tab)
+    if tab == "data":
+        context["extract"] = extract(standing.entity["data"], _start(request))
+    if tab == "json":
+        text = data_of(standing.answer.body)
+        context |= {"json": shortened(text), "size": len(text.encode()), "is_cut": len(text) > len(shortened(text))}
+    if tab == "history":
+        context["story"] = story(place, standing, request.GET)
     return show(request, place, f"console/entity_{tab}.html", **context)
 
 
-@in_environment(Action.WRITE)
-@require_POST
-def fire(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
-    """Take a manual transition, from the version that the person has seen: one that others changed is not touched."""
-    transition, seen = request.POST.get("transition", ""), request.POST.get("seen", "")
-    try:
-        place.api.send("PATCH", "entity", "JSON", entity_id, transition, body=b"{}", seen=seen)
-    except Refused as refusal:
-        messages.error(request, refusal.detail)
+def workflow_page(
+    request: HttpRequest, place: Place, entity_id: UUID, *, fault: str = "", transition: str = "", patch: str = ""
+) -> HttpResponse:
+    """Why the entity waits; with a `fault` of a transition that was tried, what was typed is still there."""
+    standing = standing_of(request, place, entity_id)
+    context = _context(place, standing, "workflow")
+    if standing.is_past:
+        moment = {"pointInTime": standing.at, "transactionId": standing.tx}
+        context["names"] = [] if standing.deletion else place.api.get("entity", entity_id, "transitions", **moment)
     else:
-        state = place.api.get("entity", entity_id)["meta"]["state"]
-        messages.success(
-            request, _("%(transition)s was taken; the state is %(state)s.") % {"transition": transition, "state": state}
-        )
-    return HttpResponseRedirect(place.url("entity_tab", entity_id=entity_id, tab="workflow"))
+        why = place.api.get("entity", entity_id, "why")
+        found = ways(why)
+        context |= {"why": why, "ways": found, "advice": advice(found)}
+    context |= {"fault": fault, "tried": transition, "patch": patch}
+    return show(request, place, "console/entity_workflow.html", status=409 if fault else 200, **context)
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
-    """What one transaction did: its changes and the engine's events, the last one first. `previous` is the one that
-    made the version before."""
+@in_environment()
+@require_safe
+def download(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
+    """The document as it was written, as a file."""
+    standing = standing_of(request, place, entity_id)
+    answer = HttpResponse(raw_data_of(standing.answer.body), content_type="application/json")
+    name = f"{entity_id}-v{standing.number}.json" if standing.number and standing.is_past else f"{entity_id}.json"
+    answer["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
-    transaction_id: str
-    at: str
-    events: list[dict[str, Any]]
-    previous: str = ""
+
+@in_environment()
+@require_safe
+def value(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
+    """The value at `?pointer=` alone and whole, as a file."""
+    standing = standing_of(request, place, entity_id)
+    try:
+        found = pointed(standing.entity["data"], request.GET.get("pointer", ""))
+    except LookupError:
+        raise Http404 from None
+    answer = HttpResponse(whole(found), content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{entity_id}-value.txt"'
+    return answer
 
 
-def _story(place: Place, entity_id: UUID) -> list[Happened]:
-    """The audit trail by transaction, as far as one page of it reaches."""
-    items = place.api.get("audit", "entity", entity_id, limit=SHOWN_EVENTS)["items"]
-    ids = {item["actor"]["id"] for item in items if "actor" in item}
-    names = names_of(place.organisation, ids)
-    for item in items:
-        if "actor" in item:
-            item["by"] = names.get(item["actor"]["id"], item["actor"]["name"])
-    found = [(transaction, list(group)) for transaction, group in groupby(items, lambda item: item["transactionId"])]
-    earlier = [*(transaction for transaction, _ in found[1:]), ""]
-    return [
-        Happened(transaction, events[0]["utcTime"], events, previous)
-        for (transaction, events), previous in zip(found, earlier, strict=False)
-    ]
+def _context(place: Place, standing: Standing, tab: str) -> dict[str, Any]:
+    return {
+        "standing": standing, "entity": standing.entity, "meta": standing.meta, "tab": tab, "tabs": TABS,
+        "may_change": place.may_write and not standing.is_past, "may_delete": place.may(Action.DELETE),
+        "is_guarded": is_guarded(place),
+    }  # fmt: skip
+
+
+def _start(request: HttpRequest) -> int:
+    given = request.GET.get("from", "0")
+    return int(given) if given.isdecimal() and len(given) < 8 else 0

@@ -97,7 +97,7 @@ def test_any_name_makes_an_address(ann: Browser, dev: Environment, acme: Organis
 def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environment, acme: Organisation) -> None:
     somebody("vic@example.org", acme, Role.VIEWER)
     sign_in(browser, "vic@example.org")
-    changing = {"entity_new", "entity_edit", "model_new", "workflow_import"}
+    changing = {"entity_new", "entity_edit", "entity_delete", "model_new", "workflow_import"}
     for name in POSTED | OF_OWNERS | changing:
         answer = ask(browser, name, pages(dev)[name])
         assert answer.status_code == 403
