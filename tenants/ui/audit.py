@@ -18,7 +18,7 @@ from tenants.services import audit_export
 from tenants.services.audit_log import Wanted, events_of
 from tenants.services.environments import environments_of
 from tenants.services.people import names_of
-from tenants.ui.console.documents import Difference, differences
+from tenants.ui.console.differing import Difference, differences
 from tenants.ui.console.place import House, Place, in_environment, in_organisation, show
 
 PAGE_ROWS = 50

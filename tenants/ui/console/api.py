@@ -54,7 +54,8 @@ class Refused(Exception):
         self.status = answer.status
         problem = _problem(answer.body)
         self.detail: str = problem.get("detail") or problem.get("title") or f"HTTP {answer.status}"
-        self.properties: dict[str, Any] = problem.get("properties", {})
+        properties: dict[str, Any] = problem.get("properties", {})
+        self.properties = properties
         self.code: str = self.properties.get("errorCode", "")
 
 
