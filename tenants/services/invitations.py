@@ -101,6 +101,25 @@ def revoke_invitation(doer: Doer, invitation: Invitation, *, clock: Clock = syst
     _revoke(doer, invitation, clock)
 
 
+@transaction.atomic
+def resend_invitation(doer: Doer, invitation: Invitation, *, clock: Clock = system_clock) -> Invitation:
+    """Mail a new link for another week, for the same role; the one before ends.
+
+    Raises InvitationUnusable (it was used or revoked), AlreadyMember, MailNotSent.
+    """
+    invitation = Invitation.objects.select_for_update(of=("self",)).select_related("organisation").get(pk=invitation.pk)
+    if invitation.accepted_at is not None or invitation.revoked_at is not None:
+        _require_open(invitation, clock)
+    if invitation.expires_at <= clock():
+        _revoke(doer, invitation, clock)
+    return invite(doer, invitation.organisation, invitation.email, invitation.role, clock=clock)
+
+
+def waiting_invitations(organisation: Organisation) -> Sequence[Invitation]:
+    """Those that nobody has taken up, the expired ones too."""
+    return list(Invitation.objects.filter(organisation=organisation, accepted_at=None, revoked_at=None))
+
+
 def invitation_of(token: str, *, clock: Clock = system_clock) -> Invitation:
     """The open invitation that a link leads to. Raises InvitationUnusable."""
     return _found(Invitation.objects.select_related("organisation"), token, clock)

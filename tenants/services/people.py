@@ -5,7 +5,8 @@ Sessions, passwords and second factors are django-allauth's; this module ends wh
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from allauth.account.models import EmailAddress
@@ -95,12 +96,38 @@ def remove_member(doer: Doer, membership: Membership) -> None:
     membership = _locked(membership)
     if membership.role == Role.OWNER:
         _require_another_owner(membership)
-    _end(
+    _end(*_opened(membership))
+    _record(doer, "member removed", membership, before={"role": membership.role})
+    membership.delete()
+
+
+@transaction.atomic
+def end_access_to(doer: Doer, membership: Membership) -> None:
+    """End what a member has signed in to with dashboards and command lines; the browser's sessions go on."""
+    membership = _locked(membership)
+    _end(*_opened(membership))
+    _record(doer, "access ended", membership)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAccess:
+    """What fetches tokens of an organisation in a member's name: dashboards and command lines."""
+
+    dashboards: Sequence[RefreshToken]
+    command_lines: Sequence[Consent]
+
+
+def open_access(membership: Membership, *, clock: Clock = system_clock) -> OpenAccess:
+    tokens, consents = _opened(membership)
+    standing = tokens.filter(revoked_at=None, expires_at__gt=clock()).select_related("environment")
+    return OpenAccess(list(standing), list(consents.filter(ended_at=None).exclude(used_at=None)))
+
+
+def _opened(membership: Membership) -> tuple[QuerySet[RefreshToken], QuerySet[Consent]]:
+    return (
         RefreshToken.objects.filter(user=membership.user, environment__organisation=membership.organisation),
         Consent.objects.filter(user=membership.user, organisation=membership.organisation),
     )
-    _record(doer, "member removed", membership, before={"role": membership.role})
-    membership.delete()
 
 
 def _locked(membership: Membership) -> Membership:

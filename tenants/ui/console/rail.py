@@ -72,7 +72,7 @@ ORGANISATION: tuple[Section, ...] = (
         _("Organisation"),
         (
             Link("environments", _("Environments"), ("order",)),
-            Link("people", _("People"), ("member",)),
+            Link("people", _("People"), ("member", "member_remove", "roles", "leave")),
             Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
         ),
     ),

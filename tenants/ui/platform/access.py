@@ -43,9 +43,9 @@ def operator(request: HttpRequest, reason: str) -> Doer:
     return replace(as_doer(request.user, Source.PAGES), reason=reason)  # type: ignore[arg-type] - it is authenticated
 
 
-def show(request: HttpRequest, template: str, status: int = 200, **context: object) -> HttpResponse:
+def show(request: HttpRequest, template: str, **context: object) -> HttpResponse:
     """Render a page inside the frame of the installation."""
-    return render(request, template, {"frame": "platform/frame.html", **context}, status=status)
+    return render(request, template, {"frame": "platform/frame.html", **context})
 
 
 def show_form(request: HttpRequest, form: Form, **texts: object) -> HttpResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from html import unescape
 from typing import Any
 
@@ -13,8 +14,20 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.urls import reverse
+from django.utils import timezone
 
-from tenants.models import AuditEvent, Client, Environment, Invitation, Membership, Organisation, Person, Role
+from cyoda.permissions import TABLE, Action
+from tenants.models import (
+    AuditEvent,
+    Client,
+    Environment,
+    Invitation,
+    Membership,
+    Organisation,
+    Person,
+    RefreshToken,
+    Role,
+)
 from tenants.services import mailing
 from tenants.services.audit import PLATFORM, Doer, Source
 from tenants.services.backends import ensure_local
@@ -22,11 +35,11 @@ from tenants.services.clients import create_client
 from tenants.services.invitations import invite
 from tenants.services.tiers import ensure_tiers
 from tenants.ui.console.place import slug_of
+from tenants.ui.organisation.roles import ACTIONS, GROUPS
 from tenants.ui.organisation.urls import urlpatterns
 from tests.contract.tenants.people.conftest import Make, sign_in
 
 VALUES = {"form": "csv", "member_id": 1, "invitation_id": "3f2a9cd0-1b22-4000-8000-000000000000"}
-POSTED = {"member", "revoke"}
 
 
 @pytest.fixture
@@ -196,25 +209,72 @@ def test_people_are_invited_get_another_role_and_leave(owner: Browser, somebody:
     owner.post(at("people", acme), {"email": "bob@example.org", "role": Role.VIEWER})
     mailing.wait_until_sent()
     assert "bob@example.org" in owner.get(at("people", acme)).content.decode()
-    invitation = Invitation.objects.get(email="bob@example.org")
-    owner.post(at("revoke", acme, invitation_id=invitation.pk))
+    first = Invitation.objects.get(email="bob@example.org")
+    owner.post(at("resend", acme, invitation_id=first.pk))
+    again = Invitation.objects.get(email="bob@example.org", revoked_at=None)
+    assert (again.pk != first.pk, again.role) == (True, Role.VIEWER)
+    Invitation.objects.filter(pk=again.pk).update(expires_at=timezone.now())
+    assert "The link ended at" in owner.get(at("people", acme)).content.decode()
+    owner.post(at("resend", acme, invitation_id=again.pk))
+    third = Invitation.objects.get(email="bob@example.org", revoked_at=None)
+    owner.post(at("revoke", acme, invitation_id=third.pk))
     assert "revoked" in owner.get(at("people", acme)).content.decode()
+    owner.post(at("resend", acme, invitation_id=third.pk))
+    assert "The invitation is revoked." in owner.get(at("people", acme)).content.decode()
     carl = somebody("carl@example.org", acme)
     member = Membership.objects.get(user=carl)
     owner.post(at("member", acme, member_id=member.pk), {"role": Role.DEVELOPER})
     assert Membership.objects.get(pk=member.pk).role == Role.DEVELOPER
     owner.post(at("member", acme, member_id=member.pk), {"role": "ROLE_ADMIN"})
     assert Membership.objects.get(pk=member.pk).role == Role.DEVELOPER
-    owner.post(at("member", acme, member_id=member.pk), {"remove": "yes"})
+    assert owner.get(at("member_remove", acme, member_id=member.pk)).status_code == 200
+    assert Membership.objects.filter(pk=member.pk).exists()
+    owner.post(at("member_remove", acme, member_id=member.pk))
     assert not Membership.objects.filter(pk=member.pk).exists()
 
 
-def test_the_last_owner_stays(owner: Browser, acme: Organisation) -> None:
+def test_what_a_role_permits_is_seen_before_it_is_given(owner: Browser, somebody: Make, acme: Organisation) -> None:
+    somebody("carl@example.org", acme)
+    member = Membership.objects.get(user__username="carl@example.org")
+    path = at("member", acme, member_id=member.pk)
+    assert "gained" not in owner.get(path).content.decode()
+    considered = owner.get(path, {"role": Role.OWNER}).content.decode()
+    assert (considered.count("gained"), considered.count("lost")) == (6, 0)
+    assert owner.get(path, {"role": "ROLE_ADMIN"}).status_code == 404
+    matrix = owner.get(at("roles", acme)).content.decode()
+    assert matrix.count('class="granted"') == sum(map(len, TABLE.values()))
+    assert ACTIONS.keys() == set(Action)
+    assert {role for _, of_group in GROUPS for role, _ in of_group} == TABLE.keys()
+
+
+def test_what_dashboards_have_open_is_shown_and_ended(browser: Browser, somebody: Make, acme: Organisation) -> None:
+    vic, dev, tomorrow = somebody("vic@example.org", acme), ready(acme), timezone.now() + timedelta(days=1)
+    other = somebody("carl@example.org", acme)
+    for number, user in enumerate((vic, other)):
+        RefreshToken.objects.create(digest=bytes([number]), user=user, environment=dev, expires_at=tomorrow)
+    sign_in(browser, "vic@example.org")
+    own = at("member", acme, member_id=Membership.objects.get(user=vic).pk)
+    assert b"Dashboard</strong> dev" in browser.get(own).content
+    theirs = Membership.objects.get(user=other).pk
+    assert b"Dashboard" not in browser.get(at("member", acme, member_id=theirs)).content
+    assert browser.post(at("member_end", acme, member_id=theirs)).status_code == 403
+    assert browser.post(at("member", acme, member_id=theirs), {"role": Role.OWNER}).status_code == 403
+    assert browser.post(f"{own}/end").status_code == 302
+    assert b"No dashboard and no command line" in browser.get(own).content
+    assert [token.user for token in RefreshToken.objects.filter(revoked_at=None)] == [other]
+
+
+def test_one_leaves_by_oneself_unless_one_is_the_last_owner(owner: Browser, somebody: Make, acme: Organisation) -> None:
     own = Membership.objects.get(organisation=acme)
-    for change in ({"remove": "yes"}, {"role": Role.VIEWER}):
-        owner.post(at("member", acme, member_id=own.pk), change)
-        assert "needs an owner" in owner.get(at("people", acme)).content.decode()
+    for path, change in ((at("leave", acme), {}), (at("member", acme, member_id=own.pk), {"role": Role.VIEWER})):
+        owner.post(path, change)
+        assert "make somebody else an owner first" in owner.get(at("people", acme)).content.decode()
     assert Membership.objects.get(pk=own.pk).role == Role.OWNER
+    assert owner.get(at("member_remove", acme, member_id=own.pk))["Location"] == at("leave", acme)
+    somebody("carl@example.org", acme, Role.OWNER)
+    assert owner.get(at("leave", acme)).status_code == 200
+    assert owner.post(at("leave", acme))["Location"] == "/"
+    assert owner.get(at("people", acme)).status_code == 404
 
 
 def test_who_is_no_owner_sees_the_members_only(browser: Browser, somebody: Make, acme: Organisation) -> None:
@@ -318,8 +378,10 @@ def test_members_and_invitations_of_others_cannot_be_touched(
     somebody("gus@example.org", globex, Role.OWNER)
     theirs = Membership.objects.get(organisation=globex)
     invitation = invite(PLATFORM, globex, "eve@example.org", Role.OWNER)
-    assert owner.post(at("member", acme, member_id=theirs.pk), {"remove": "yes"}).status_code == 404
-    assert owner.post(at("revoke", acme, invitation_id=invitation.pk)).status_code == 404
+    for page in ("member", "member_remove", "member_end"):
+        assert owner.post(at(page, acme, member_id=theirs.pk), {"role": Role.VIEWER}).status_code == 404, page
+    for page in ("revoke", "resend"):
+        assert owner.post(at(page, acme, invitation_id=invitation.pk)).status_code == 404, page
     assert Invitation.objects.get(pk=invitation.pk).revoked_at is None
     assert "Globex" not in owner.get(at("audit", acme)).content.decode()
     assert Person.objects.filter(user__username="gus@example.org").exists()
