@@ -18,6 +18,9 @@ class CyodaError(Exception):
     warnings: tuple[str, ...] = ()
     """What client compute warned of before the refusal; shown to gRPC callers only."""
 
+    calls: tuple[object, ...] = ()
+    """Callouts that ended with it (workflows.core.callout.Call)."""
+
     def __init__(self, message: str, properties: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
         self.message = message

@@ -43,6 +43,26 @@ async def test_records_of_one_change_are_kept_per_entity(home: Home) -> None:
     assert list(await home.store.audit(home.tenant, new_id())) == []
 
 
+async def test_transactions_are_listed_once_newest_first_and_read_whole(home: Home) -> None:
+    version = await home.create(1)
+    alone, other, lost = record(version.entity_id, "1"), record(version.entity_id, "2"), new_id()
+    again = record(lost, "3", transaction_id=alone.transaction_id)
+    await home.commit(audit=(alone,))
+    await home.commit(audit=(other,))
+    await home.commit(audit=(again,))
+    newest, older = await home.store.audited_transactions(home.tenant, limit=9)
+    assert [(one.transaction_id, one.records) for one in (newest, older)] == [
+        (alone.transaction_id, 2), (other.transaction_id, 1)
+    ]  # fmt: skip
+    assert list(await home.store.audited_transactions(home.tenant, limit=1)) == [newest]
+    assert list(await home.store.audited_transactions(home.tenant, before=newest.position, limit=9)) == [older]
+    assert list(await home.store.audited_transactions(home.tenant, before=older.position, limit=9)) == []
+    ids = [alone.transaction_id, other.transaction_id, new_id()]
+    found = await home.store.audit_of_transactions(home.tenant, ids, limit=9)
+    assert list(found) == [(alone, version.model), (other, version.model), (again, None)]
+    assert list(await home.store.audit_of_transactions(home.tenant, ids[:1], limit=1)) == [(alone, version.model)]
+
+
 async def test_event_data_keeps_its_exact_values(home: Home) -> None:
     data = parse(b'{"a":1.50,"b":[1e2,null,true,"\\u0000 \\u00e9"],"big":12345678901234567890123456789012345678901}')
     event = Event(EventType.STATE_PROCESS_RESULT, NOON.replace(microsecond=1), "", "text 'with' \u0000 and é", data)

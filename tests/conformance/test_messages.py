@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from tests.conformance.home import NOON, TICK, Home, new_id
-from workflows.storage.base import Message
+from workflows.core.message import Message
 
 
 def message(payload: bytes = b'{"n":1.50}') -> Message:

@@ -28,6 +28,7 @@ from workflows.api import (
     report_definitions,
     report_results,
     reports,
+    runs,
     search,
     search_jobs,
     state_machines,
@@ -72,6 +73,8 @@ _PLAIN: tuple[tuple[str, str, Action, Endpoint], ...] = (
     ("GET", "/search/async/{jobId}/status", READ, search_jobs.search_status),
     ("GET", "/search/async/{jobId}", READ, search_jobs.search_results),
     ("PUT", "/search/async/{jobId}/cancel", READ, search_jobs.cancel_search),
+    ("GET", "/audit/transactions", READ, runs.list_runs),
+    ("GET", "/audit/transactions/{transactionId}", READ, runs.get_run),
     ("GET", "/audit/entity/{entityId}", READ, audit.search_audit),
     ("GET", "/audit/entity/{entityId}/workflow/{transactionId}/finished", READ, audit.finished_event),
 )

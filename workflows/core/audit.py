@@ -9,6 +9,7 @@ from uuid import UUID
 import msgspec
 
 from cyoda.jsonio import Json
+from workflows.core.callout import Call
 
 
 class EventType(StrEnum):
@@ -38,6 +39,16 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
     state: str
     details: str
     data: Json = None
+    calls: tuple[Call, ...] = ()
+    """Callouts that were answered since the event before."""
+
+
+class AuditedTransaction(msgspec.Struct, frozen=True):
+    """A transaction that left audit records. Positions rise, about as transactions are committed."""
+
+    position: int
+    transaction_id: UUID
+    records: int
 
 
 class AuditRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -38,6 +38,17 @@ class Callout(msgspec.Struct, frozen=True, kw_only=True):
     """`FIXED` asks another member when one fails to answer (docs/adr/0008); anything else is one attempt."""
 
 
+class Call(msgspec.Struct, frozen=True, array_like=True):
+    """One attempt at a callout that has ended: whom it asked (empty: nobody), how it ended, how long it took."""
+
+    kind: CalloutKind
+    name: str
+    member: str
+    outcome: str
+    ms: float
+    error: str = ""
+
+
 class CalloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """A member's successful answer; only the members of its kind are meaningful.
 
@@ -50,6 +61,8 @@ class CalloutAnswer(msgspec.Struct, frozen=True, kw_only=True):
     result_kind: str = ""
     result: Json = None
     warnings: tuple[str, ...] = ()
+    calls: tuple[Call, ...] = ()
+    """The attempts that led to it."""
 
 
 class CalloutFailed(Exception):
@@ -61,3 +74,4 @@ class CalloutFailed(Exception):
     def __init__(self, message: str, warnings: tuple[str, ...] = ()) -> None:
         super().__init__(message)
         self.warnings = warnings
+        self.calls: tuple[Call, ...] = ()

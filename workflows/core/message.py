@@ -5,6 +5,7 @@ Payload and metadata are never interpreted: they keep their text without insigni
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -39,6 +40,16 @@ class MessageHeader(msgspec.Struct, frozen=True, kw_only=True, rename="camel", o
     @property
     def text(self) -> bytes:
         return msgspec.json.encode(self)
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """An edge message: opaque header and metadata JSON, payload text (contract: engine 7)."""
+
+    id: UUID
+    header: bytes
+    metadata: bytes
+    payload: bytes
+    created_at: datetime
 
 
 class Content(NamedTuple):

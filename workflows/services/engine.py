@@ -22,6 +22,7 @@ from workflows.core.fsm.run import Terms
 from workflows.core.fsm.trail import Trail
 from workflows.core.timer import Timer
 from workflows.core.unique import Claim
+from workflows.services.calling import call_once
 from workflows.services.retrying import call_repeatedly, is_repeatable
 from workflows.services.transaction import Transaction
 from workflows.services.transactions import Transactions
@@ -120,7 +121,7 @@ class Executor:
                 )  # fmt: skip
             token = self._transactions.token(transaction)
         async with transaction.released():
-            return await self._compute.call(self._principal, callout, token=token)
+            return await call_once(self._principal, callout, self._compute, token=token, tried=set())
 
     def _stage(self, subject: Version, claims: tuple[Claim, ...] | None = None) -> None:
         self._transaction.save(

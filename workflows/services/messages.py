@@ -7,9 +7,8 @@ from uuid import UUID
 
 from cyoda.errors import EntityNotFound
 from cyoda.principal import Principal
-from workflows.core.message import MessageHeader, parse_content
+from workflows.core.message import Message, MessageHeader, parse_content
 from workflows.services.platform import Platform
-from workflows.storage.base import Message
 
 _DELETED_AT_ONCE = 10_000
 

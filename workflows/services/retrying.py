@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from cyoda.errors import ComputeMemberDisconnected, CyodaError, DispatchTimeout, NoComputeMemberForTag
 from cyoda.principal import Principal
 from workflows.compute.gateway import ComputeGateway
-from workflows.core.callout import Callout, CalloutAnswer
+from workflows.core.callout import Call, Callout, CalloutAnswer
+from workflows.services.calling import call_once
 from workflows.services.transaction import Transaction
 from workflows.services.transactions import Transactions
 
@@ -41,16 +44,20 @@ async def call_repeatedly(
     savepoint = transaction.savepoint()
     tried: set[UUID] = set()
     failure: CyodaError | None = None
+    calls: tuple[object, ...] = ()
     for remaining in reversed(range(ATTEMPTS)):
         attempt = transactions.attempt(transaction)
         async with transaction.released():
             try:
-                return await compute.call(principal, callout, token=attempt.token, tried=tried)
+                answer = await call_once(principal, callout, compute, token=attempt.token, tried=tried)
+                earlier = tuple(call for call in calls if isinstance(call, Call))
+                return replace(answer, calls=(*earlier, *answer.calls)) if earlier else answer
             except NoComputeMemberForTag as error:
                 raise failure or error from None
             except _UNANSWERED as error:
                 transactions.revoke(transaction, attempt)
                 failure = error
+                calls = error.calls = (*calls, *error.calls)
                 if not remaining:
                     raise
                 await asyncio.sleep(PAUSE_SECONDS)

@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
-from cyoda.errors import EntityModified
+from cyoda.errors import CyodaError, EntityModified
 from cyoda.principal import Principal
-from workflows.core.audit import Event, EventType
+from workflows.core.audit import AuditRecord, Event, EventType
 from workflows.core.entity import LOOPBACK, Document, ModelKey, Version
 from workflows.core.fsm.commands import Command
 from workflows.core.fsm.firing import fire_timer
@@ -21,6 +21,7 @@ from workflows.core.unique import Claim, claims_of
 from workflows.services.configurations import Configured, View
 from workflows.services.documents import Accepted
 from workflows.services.engine import Executor, drive
+from workflows.services.failures import MAX_EVENTS
 from workflows.services.platform import Platform
 from workflows.services.quotas import model_check
 from workflows.services.transaction import Transaction
@@ -51,7 +52,7 @@ class Settling:
         await self._extend(accepted, configured)
         trail = Trail(self._platform.clock)
         executor = self._executor(subject.entity_id, configured)
-        settled = await self._drive(create(subject, configured.workflows, trail, self._terms), executor, trail)
+        settled = await self._drive(create(subject, configured.workflows, trail, self._terms), executor, trail, subject)
         return self._save(subject, settled, configured)
 
     async def update(
@@ -88,7 +89,7 @@ class Settling:
             rule = loopback(subject, configured.workflows, trail, self._terms)
         self.aborted_events = ()
         try:
-            settled = await self._drive(rule, executor, trail)
+            settled = await self._drive(rule, executor, trail, subject)
             if executor.refusal is not None:
                 trail.events.extend(settled.events)
                 raise executor.refusal
@@ -110,7 +111,7 @@ class Settling:
         subject = self._changed_subject(version, version.document, version.transition)
         executor = self._executor(version.entity_id, configured)
         settled = await self._drive(
-            fire_timer(subject, timer, configured.workflows, trail, self._terms), executor, trail
+            fire_timer(subject, timer, configured.workflows, trail, self._terms), executor, trail, subject
         )
         if settled is None:
             self._transaction.record(version.entity_id, trail.take())
@@ -119,9 +120,15 @@ class Settling:
         self._save(subject, settled, configured)
         return True
 
-    async def _drive(self, rule: Generator[Command, Any, T], executor: Executor, trail: Trail) -> T:
+    async def _drive(self, rule: Generator[Command, Any, T], executor: Executor, trail: Trail, subject: Version) -> T:
+        transaction = self._transaction
         try:
             return await drive(rule, executor.execute)
+        except CyodaError:
+            events = (*executor.uncommitted, *trail.events)[-MAX_EVENTS:]
+            record = AuditRecord(entity_id=subject.entity_id, transaction_id=transaction.entry_id, events=events)
+            transaction.broken.append((record, subject.model))
+            raise
         finally:
             self._transaction.warnings.extend(trail.warnings)
 

@@ -70,6 +70,8 @@ class Transaction:
         self.is_open = True
         self.has_dispatched = False
         self.warnings: list[str] = []
+        self.broken: list[tuple[AuditRecord, ModelKey]] = []
+        """What runs had recorded that an error ended; it is never committed."""
         self.join_ids: dict[UUID, tuple[UUID, int]] = {}
         """What join tokens of this transaction sign, with the segment (by its id) and the scope that each may join."""
         self._armed: tuple[Timer, ...] = ()

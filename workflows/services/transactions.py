@@ -13,6 +13,7 @@ from cyoda.errors import CyodaError, Forbidden, TransactionNotFound
 from cyoda.ids import IdSource
 from cyoda.principal import Actor, Principal
 from workflows.services.buffer import OWNER
+from workflows.services.failures import FailedRun, FailedRuns
 from workflows.services.transaction import Join, Transaction
 from workflows.storage.base import ChangeSet, EntityStore
 
@@ -60,6 +61,7 @@ class Transactions:
         self._new_id = new_id
         self._tokens = tokens
         self._joinable: dict[UUID, Transaction] = {}
+        self.failures = FailedRuns()
 
     def run(
         self, principal: Principal, join: Join | None = None, *, origin: Actor | None = None
@@ -75,6 +77,15 @@ class Transactions:
 
     def _committed(self, change: ChangeSet) -> None:
         self.observe("committed", sum(timer not in change.armed for timer in change.arm))
+
+    def note_failure(self, transaction: Transaction, error: CyodaError) -> None:
+        """Keep what the runs of a transaction had come to when it was refused."""
+        if transaction.broken:
+            run = FailedRun(
+                transaction.entry_id, self._clock(), transaction.origin, error.code, error.message,
+                tuple(transaction.broken),
+            )  # fmt: skip
+            self.failures.note(transaction.tenant, run)
 
     def token(self, transaction: Transaction) -> str:
         """A join token for a callout of the work going on in a transaction; it dies with its segment."""
@@ -152,6 +163,7 @@ class _Owned(AbstractAsyncContextManager[Transaction]):
                 self._transactions.observe("rolled_back", 0)
             if isinstance(error, CyodaError):
                 error.warnings = tuple(transaction.warnings)
+                self._transactions.note_failure(transaction, error)
             if transaction.has_dispatched:
                 self._transactions.forget(transaction)
             transaction.lock.release()

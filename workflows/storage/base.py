@@ -25,6 +25,8 @@ from workflows.core.schema.node import Node
 from workflows.core.search_job import JobStatus, SearchJob
 from workflows.core.timer import Timer
 from workflows.core.unique import Claim
+from workflows.storage.audit import AuditStore
+from workflows.storage.messages import MessageStore
 
 Snapshot = NewType("Snapshot", str)
 """An opaque token of one consistent committed state; valid as long as the backend's data directory."""
@@ -175,7 +177,7 @@ class StateCount(msgspec.Struct, frozen=True):
     last_write: datetime | None = None
 
 
-class EntityStore(Protocol):
+class EntityStore(AuditStore, Protocol):
     """Entities, their history, audit trail and timers (contract: entities 1.6, engine 5-6)."""
 
     async def read(
@@ -225,10 +227,6 @@ class EntityStore(Protocol):
         UniqueViolation, StaleConfiguration. Each armed timer is work of the kind `timer` that is due when it is, until
         it is disarmed.
         """
-        ...
-
-    async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
-        """What the engine recorded for an entity, oldest first."""
         ...
 
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]: ...
@@ -309,26 +307,6 @@ class ConfigurationStore(Protocol):
 
     async def index_states(self, tenant: TenantId, key: ModelKey) -> Mapping[str, IndexState]:
         """The state of the index of each field that a model declares indexed; none for an unknown model."""
-        ...
-
-
-class Message(msgspec.Struct, frozen=True, kw_only=True):
-    """An edge message: opaque header and metadata JSON, payload text (contract: engine 7)."""
-
-    id: UUID
-    header: bytes
-    metadata: bytes
-    payload: bytes
-    created_at: datetime
-
-
-class MessageStore(Protocol):
-    async def put_message(self, tenant: TenantId, message: Message) -> None: ...
-
-    async def message(self, tenant: TenantId, message_id: UUID) -> Message | None: ...
-
-    async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
-        """Delete the given messages and return the ids that existed."""
         ...
 
 

@@ -103,6 +103,8 @@ CROSSINGS: dict[str, list[Crossing]] = {
     ],
     "POST /platform-api/statemachine/import": [Crossing("MODEL_NOT_FOUND", json=MACHINE)],
     "GET /audit/entity/{entityId}": [NO_ENTITY, Crossing("ENTITY_NOT_FOUND", "?differences=true")],
+    "GET /audit/transactions": [NOTHING_THERE],
+    "GET /audit/transactions/{transactionId}": [Crossing("TRANSACTION_NOT_FOUND")],
     "GET /audit/entity/{entityId}/workflow/{transactionId}/finished": [NO_ENTITY],
     "GET /help/workflows/schema-version/versions": [NOTHING_THERE],
     "POST /entity/{format}": [Crossing("MODEL_NOT_FOUND", json=[NEW_ITEM])],

@@ -8,7 +8,7 @@ from cyoda.errors import CyodaError, NoComputeMemberForTag, WorkflowFailed
 from cyoda.jsonio import Json
 from cyoda.principal import Actor, TenantId
 from workflows.core.audit import Event, EventType
-from workflows.core.callout import Callout, CalloutAnswer, CalloutFailed
+from workflows.core.callout import Call, Callout, CalloutAnswer, CalloutFailed
 from workflows.core.entity import Document, Version
 from workflows.core.timer import Timer
 
@@ -99,8 +99,13 @@ def ask(run: Run, callout: Callout) -> Step[CalloutAnswer]:
         answer: CalloutAnswer = yield callout
     except CalloutFailed as error:
         run.trail.warn(source, error.warnings)
+        run.trail.called(error.calls)
         raise WorkflowFailed(str(error)) from error
+    except CyodaError as error:
+        run.trail.called(tuple(call for call in error.calls if isinstance(call, Call)))
+        raise
     run.trail.warn(source, answer.warnings)
+    run.trail.called(answer.calls)
     return answer
 
 

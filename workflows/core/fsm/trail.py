@@ -5,6 +5,7 @@ from __future__ import annotations
 from cyoda.clock import Clock
 from cyoda.jsonio import Json
 from workflows.core.audit import Event, EventType
+from workflows.core.callout import Call
 
 
 class Trail:
@@ -13,15 +14,21 @@ class Trail:
     `events` are those not yet handed to a committed segment; `warnings` are for the gRPC caller (contract: engine 0).
     """
 
-    __slots__ = ("clock", "events", "warnings")
+    __slots__ = ("_calls", "clock", "events", "warnings")
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.events: list[Event] = []
         self.warnings: list[str] = []
+        self._calls: tuple[Call, ...] = ()
 
     def record(self, event_type: EventType, state: str, details: str, data: Json = None) -> None:
-        self.events.append(Event(event_type, self.clock(), state, details, data))
+        self.events.append(Event(event_type, self.clock(), state, details, data, self._calls))
+        self._calls = ()
+
+    def called(self, calls: tuple[Call, ...]) -> None:
+        """Callouts that have ended; they stand with the event that follows."""
+        self._calls += calls
 
     def take(self) -> tuple[Event, ...]:
         """The events so far; they are no longer in `events`."""

@@ -64,6 +64,10 @@ class Entities:
         end = None if scan.limit is None else scan.offset + scan.limit
         return found[scan.offset : end]
 
+    def model_of(self, entity_id: UUID) -> ModelKey | None:
+        history = self._histories.get(entity_id)
+        return history[0].version.model if history else None
+
     def live(self, model: ModelKey) -> int:
         """How many live entities the model has."""
         return sum(count.count for count in self.count_by_state(model))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from workflows.storage.base import Message
+from workflows.core.message import Message
 
 
 class Messages:

@@ -5,15 +5,17 @@ No method awaits while it works, so each is atomic; what the conformance suite a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from cyoda.errors import StorageUnavailable
 from cyoda.principal import TenantId
-from workflows.core.audit import AuditRecord
+from workflows.core.audit import AuditedTransaction, AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.field_index import READY, IndexState
+from workflows.core.message import Message
 from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
@@ -26,7 +28,6 @@ from workflows.storage.base import (
     DefinitionChanges,
     FoundReports,
     Lease,
-    Message,
     ModelChange,
     ReportFilter,
     Scan,
@@ -61,6 +62,7 @@ class _Tenant:
         self.messages = Messages()
         self.timers = Timers(tenant, agenda)
         self.audit: dict[UUID, list[AuditRecord]] = {}
+        self.audit_order: list[AuditRecord] = []
 
     def commit(self, change: ChangeSet) -> datetime:
         self.configuration.check(change)
@@ -70,6 +72,7 @@ class _Tenant:
         self.timers.apply(change)
         for record in change.audit:
             self.audit.setdefault(record.entity_id, []).append(record)
+            self.audit_order.append(record)
         return self.entities.apply(change)
 
 
@@ -134,6 +137,28 @@ class MemoryStorage:
 
     async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
         return tuple(self._of(tenant).audit.get(entity_id, ()))
+
+    async def audited_transactions(
+        self, tenant: TenantId, *, before: int | None = None, limit: int
+    ) -> Sequence[AuditedTransaction]:
+        records = self._of(tenant).audit_order
+        counts = Counter(record.transaction_id for record in records)
+        last = {record.transaction_id: position for position, record in enumerate(records, 1)}
+        found = [AuditedTransaction(position, key, counts[key]) for key, position in last.items()]
+        found.sort(key=lambda one: one.position, reverse=True)
+        return [one for one in found if before is None or one.position < before][:limit]
+
+    async def audit_of_transactions(
+        self, tenant: TenantId, transaction_ids: Sequence[UUID], *, limit: int
+    ) -> Sequence[tuple[AuditRecord, ModelKey | None]]:
+        owner, taken = self._of(tenant), Counter[UUID]()
+        found: list[tuple[AuditRecord, ModelKey | None]] = []
+        for record in owner.audit_order:
+            key = record.transaction_id
+            if key in transaction_ids and taken[key] < limit:
+                taken[key] += 1
+                found.append((record, owner.entities.model_of(record.entity_id)))
+        return found
 
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return self._of(tenant).timers.of(entity_id)

@@ -8,13 +8,16 @@ from uuid import UUID
 
 import msgspec
 
-from workflows.core.audit import AuditRecord, Event
+from workflows.core.audit import AuditedTransaction, AuditRecord, Event
+from workflows.core.entity import ModelKey
 from workflows.core.timer import Timer
 from workflows.storage.postgres import rows
 from workflows.storage.postgres.pool import Pool, Row
 from workflows.storage.postgres.statements import Statements
 
 _events = msgspec.json.Decoder(tuple[Event, ...], float_hook=Decimal)
+
+_NO_END = 2**63 - 1
 
 
 class Records:
@@ -28,6 +31,23 @@ class Records:
         return [
             AuditRecord(entity_id=entity_id, transaction_id=row[0], events=_events.decode(row[1]))
             for row in await self._pool.fetch(self._sql["audit"], entity_id)
+        ]
+
+    async def audited_transactions(self, before: int | None, limit: int) -> Sequence[AuditedTransaction]:
+        sql = self._sql["audited_transactions"]
+        return [AuditedTransaction(*row) for row in await self._pool.fetch(sql, before or _NO_END, limit)]
+
+    async def audit_of_transactions(
+        self, transaction_ids: Sequence[UUID], limit: int
+    ) -> Sequence[tuple[AuditRecord, ModelKey | None]]:
+        return [
+            (
+                AuditRecord(entity_id=entity_id, transaction_id=transaction_id, events=_events.decode(events)),
+                None if name is None else rows.model_key(name, version),
+            )
+            for entity_id, transaction_id, events, name, version in await self._pool.fetch(
+                self._sql["audit_of_transactions"], list(transaction_ids), limit
+            )
         ]
 
     async def timers_of(self, entity_id: UUID) -> Sequence[Timer]:

@@ -8,9 +8,10 @@ from uuid import UUID
 
 from cyoda.errors import StorageUnavailable
 from cyoda.principal import TenantId
-from workflows.core.audit import AuditRecord
+from workflows.core.audit import AuditedTransaction, AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.field_index import IndexState
+from workflows.core.message import Message
 from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
@@ -23,7 +24,6 @@ from workflows.storage.base import (
     DefinitionChanges,
     FoundReports,
     Lease,
-    Message,
     ModelChange,
     ReportFilter,
     Scan,
@@ -139,6 +139,16 @@ class PostgresStorage:
 
     async def audit(self, tenant: TenantId, entity_id: UUID) -> Sequence[AuditRecord]:
         return await (await self._of(tenant)).records.audit(entity_id)
+
+    async def audited_transactions(
+        self, tenant: TenantId, *, before: int | None = None, limit: int
+    ) -> Sequence[AuditedTransaction]:
+        return await (await self._of(tenant)).records.audited_transactions(before, limit)
+
+    async def audit_of_transactions(
+        self, tenant: TenantId, transaction_ids: Sequence[UUID], *, limit: int
+    ) -> Sequence[tuple[AuditRecord, ModelKey | None]]:
+        return await (await self._of(tenant)).records.audit_of_transactions(transaction_ids, limit)
 
     async def timers_of(self, tenant: TenantId, entity_id: UUID) -> Sequence[Timer]:
         return await (await self._of(tenant)).records.timers_of(entity_id)

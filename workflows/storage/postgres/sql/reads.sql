@@ -56,6 +56,25 @@ GROUP BY model_name, model_version, state
 -- name: audit
 SELECT transaction_id, events FROM {schema}.audit WHERE entity_id = $1 ORDER BY seq
 
+-- name: audited_transactions
+-- Of each transaction its last row; how many it has tells the index.
+SELECT a.seq, a.transaction_id, (SELECT count(*) FROM {schema}.audit n WHERE n.transaction_id = a.transaction_id)
+FROM {schema}.audit a
+WHERE a.seq < $1 AND a.seq = (SELECT max(n.seq) FROM {schema}.audit n WHERE n.transaction_id = a.transaction_id)
+ORDER BY a.seq DESC
+LIMIT $2
+
+-- name: audit_of_transactions
+SELECT a.entity_id, a.transaction_id, a.events, h.model_name, h.model_version
+FROM unnest($1::uuid[]) AS wanted(id)
+CROSS JOIN LATERAL (
+    SELECT * FROM {schema}.audit n WHERE n.transaction_id = wanted.id ORDER BY n.seq LIMIT $2
+) a
+LEFT JOIN LATERAL (
+    SELECT model_name, model_version FROM {schema}.head WHERE entity_id = a.entity_id LIMIT 1
+) h ON true
+ORDER BY a.seq
+
 -- name: timers
 SELECT id, entity_id, model_name, model_version, source_state, transition, due_at, timeout_ms, armed_at, armed_by_id,
     armed_by_kind

@@ -1,0 +1,38 @@
+"""One attempt at a callout, with a note of whom it asked, how it ended and how long it took."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from cyoda.errors import ComputeMemberDisconnected, CyodaError, DispatchTimeout, NoComputeMemberForTag
+from cyoda.principal import Principal
+from workflows.compute.gateway import ComputeGateway
+from workflows.core.callout import Call, Callout, CalloutAnswer, CalloutFailed
+
+_OUTCOMES: dict[type[Exception], str] = {
+    CalloutFailed: "refused",
+    DispatchTimeout: "timed_out",
+    ComputeMemberDisconnected: "disconnected",
+    NoComputeMemberForTag: "no_member",
+}
+
+
+async def call_once(
+    principal: Principal, callout: Callout, compute: ComputeGateway, *, token: str | None, tried: set[UUID]
+) -> CalloutAnswer:
+    """See ComputeGateway.call; the note is with the answer, or with the error."""
+    before, start = set(tried), perf_counter()
+
+    def note(outcome: str, error: str = "") -> Call:
+        asked = next(iter(tried - before), "")
+        return Call(callout.kind, callout.name, str(asked), outcome, round((perf_counter() - start) * 1000, 3), error)
+
+    try:
+        answer = await compute.call(principal, callout, token=token, tried=tried)
+    except (CalloutFailed, CyodaError) as error:
+        error.calls = (note(_OUTCOMES.get(type(error), "failed"), str(error)),)
+        raise
+    return replace(answer, calls=(note("answered"),))
