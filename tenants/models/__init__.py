@@ -6,6 +6,7 @@ from tenants.models.backend import Backend
 from tenants.models.client import Client
 from tenants.models.cloud import IdempotencyKey, Orphan, RateBucket
 from tenants.models.consent import Consent
+from tenants.models.draft import DraftRevision, WorkflowDraft
 from tenants.models.environment import LOCAL, Domain, Environment
 from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
@@ -30,6 +31,7 @@ __all__ = [
     "Consent",
     "Density",
     "Domain",
+    "DraftRevision",
     "Environment",
     "Epoch",
     "IdempotencyKey",
@@ -60,4 +62,5 @@ __all__ = [
     "UsagePeriod",
     "Visit",
     "Webhook",
+    "WorkflowDraft",
 ]

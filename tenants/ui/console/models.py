@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from tenants.ui.console.counts import counted_models, one_model
 from tenants.ui.console.documents import indented, shortened
 from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.workflows import workflows_of
+from tenants.ui.console.workflows.listing import workflows_of
 
 TABS = ("fields", "states", "workflows", "schema")
 CHANGE_LEVELS = (

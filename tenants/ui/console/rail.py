@@ -31,6 +31,12 @@ class Shown:
     is_current: bool
 
 
+WORKFLOW_PAGES = (
+    "workflow", "workflow_tab", "workflow_import", "workflow_simulate", "workflow_versions", "workflow_restore",
+    "workflow_delete", "draft_new", "draft", "draft_json", "draft_steps", "draft_part", "draft_criterion",
+    "draft_publish",
+)  # fmt: skip
+
 Section = tuple[Promise, tuple[Link, ...]]
 Sections = list[tuple[Promise, list[Shown]]]
 
@@ -49,7 +55,7 @@ ENVIRONMENT: tuple[Section, ...] = (
             ),
         ),
     ),
-    (_("Process"), (Link("workflows", _("Workflows"), ("workflow", "workflow_tab", "workflow_import")),)),
+    (_("Process"), (Link("workflows", _("Workflows"), WORKFLOW_PAGES),)),
     (
         _("Access"),
         (

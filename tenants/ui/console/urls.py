@@ -19,9 +19,9 @@ from tenants.ui.console import (
     provisioning,
     secret,
     trusted_keys,
-    workflows,
 )
 from tenants.ui.console.segments import NameConverter
+from tenants.ui.console.workflows.urls import paths as workflow_paths
 
 app_name = "console"
 
@@ -32,7 +32,6 @@ urlpatterns = [
     path("models/", models.model_list, name="models"),
     path("models/new", modelling.new_model, name="model_new"),
     path("models/<name:model>/<int:version>/act", modelling.act, name="model_act"),
-    path("models/<name:model>/<int:version>/import", modelling.import_workflows, name="workflow_import"),
     path("models/<name:model>/<int:version>/", models.model, name="model"),
     path("models/<name:model>/<int:version>/<slug:tab>", models.model, name="model_tab"),
     path("entities/<name:model>/<int:version>/", entities.entity_list, name="entities"),
@@ -45,9 +44,7 @@ urlpatterns = [
     path("entities/<uuid:entity_id>/download", entity.download, name="entity_download"),
     path("entities/<uuid:entity_id>/value", entity.value, name="entity_value"),
     path("entities/<uuid:entity_id>/<slug:tab>", entity.entity, name="entity_tab"),
-    path("workflows/", workflows.workflow_list, name="workflows"),
-    path("workflows/<name:model>/<int:version>/<name:workflow>/", workflows.workflow, name="workflow"),
-    path("workflows/<name:model>/<int:version>/<name:workflow>/<slug:tab>", workflows.workflow, name="workflow_tab"),
+    *workflow_paths(),
     path("clients/", clients.client_list, name="clients"),
     path("clients/new", clients.new_client, name="client_new"),
     path("clients/<str:client_id>/secret", clients.new_secret, name="client_secret"),

@@ -27,7 +27,7 @@ from tenants.ui.console.api import Refused
 from tenants.ui.console.counts import counted_models
 from tenants.ui.console.place import House, Place, place_at, slug_of
 from tenants.ui.console.rail import rail
-from tenants.ui.console.workflows import workflows_of
+from tenants.ui.console.workflows.listing import workflows_of
 from tenants.ui.shell import help_pages
 
 SOURCE_HITS = 8

@@ -40,6 +40,7 @@ OWNED = {
     "ConnectedMembers": "environment",
     "Consent": "organisation",
     "Domain": "tenant",
+    "DraftRevision": "draft.environment",
     "Environment": "organisation",
     "IdempotencyKey": "environment",
     "Invitation": "organisation",
@@ -58,6 +59,7 @@ OWNED = {
     "TrustedKey": "environment",
     "UsagePeriod": "environment",
     "Visit": "environment",
+    "WorkflowDraft": "environment",
 }
 """Models whose rows belong to a tenant, and the path from a row to its environment or organisation."""
 
@@ -180,6 +182,8 @@ VALUES = {
     "<slug:slug>": "models",
     "<slug:tab>": "data",
     "<uuid:entity_id>": str(uuid4()),
+    "<uuid:draft>": str(uuid4()),
+    "<int:number>": "1",
     "<str:client_id>": "c1",
     "<uuid:provider_id>": str(uuid4()),
     "<name:key_id>": "crm-1",

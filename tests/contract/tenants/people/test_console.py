@@ -16,9 +16,12 @@ from tests.contract.tenants.people.conftest import Make, sign_in
 
 VALUES = {
     "model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b",
-    "provider_id": uuid4(), "key_id": "..", "form": "csv",
+    "provider_id": uuid4(), "key_id": "..", "form": "csv", "draft": uuid4(), "number": 1,
 }  # fmt: skip
-POSTED = {"fire", "model_act", "client_env", "provisioning_act", "provider_reload", "provider_reactivate"}
+POSTED = {
+    "draft_begin", "draft_act", "draft_check", "workflow_switch", "fire", "model_act",
+    "client_env", "provisioning_act", "provider_reload", "provider_reactivate",
+}  # fmt: skip
 OF_OWNERS = {
     "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
@@ -97,7 +100,10 @@ def test_any_name_makes_an_address(ann: Browser, dev: Environment, acme: Organis
 def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environment, acme: Organisation) -> None:
     somebody("vic@example.org", acme, Role.VIEWER)
     sign_in(browser, "vic@example.org")
-    changing = {"entity_new", "entity_edit", "entity_delete", "model_new", "workflow_import"}
+    changing = {
+        "entity_new", "entity_edit", "entity_delete", "model_new", "workflow_import", "workflow_restore",
+        "workflow_delete", "draft_new", "draft", "draft_json", "draft_steps", "draft_part", "draft_criterion", "draft_publish",
+    }  # fmt: skip
     for name in POSTED | OF_OWNERS | changing:
         answer = ask(browser, name, pages(dev)[name])
         assert answer.status_code == 403

@@ -1,0 +1,109 @@
+"""What differs between two sets of workflows: states and transitions are matched by their names."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from cyoda import jsonio
+from tenants.ui.console.documents import Difference, differences, indented
+
+ADDED, REMOVED, CHANGED, SAME, MOVED = "added", "removed", "changed", "same", "moved"
+MAX_LINES = 2_000
+"""Of a longer text no lines are compared: it takes too long."""
+
+Document = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartChange:
+    """A state or a transition that is not the same; `source` is the state that a transition leaves."""
+
+    name: str
+    kind: str
+    source: str = ""
+    fields: Sequence[Difference] = ()
+
+    @property
+    def is_state(self) -> bool:
+        return not self.source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowChange:
+    name: str
+    kind: str
+    fields: Sequence[Difference] = ()
+    parts: Sequence[PartChange] = ()
+    lines: Sequence[tuple[str, str]] = ()
+    """The JSON text's lines, each with `+`, `-`, `@` or a blank."""
+
+
+def changes(before: Sequence[Document], after: Sequence[Document]) -> list[WorkflowChange]:
+    """Of all workflows of a model, those that stay the same too, in the order of `after`; removed ones last."""
+    old = {workflow["name"]: workflow for workflow in before}
+    new = {workflow["name"]: workflow for workflow in after}
+    found = [one_change(old.get(name), workflow) for name, workflow in new.items()]
+    return found + [one_change(workflow, None) for name, workflow in old.items() if name not in new]
+
+
+def one_change(before: Document | None, after: Document | None) -> WorkflowChange:
+    if before is None or after is None:
+        kind = ADDED if before is None else REMOVED
+        whole = after or before or {}
+        return WorkflowChange(name=whole["name"], kind=kind, lines=list(text_lines(before, after)))
+    fields = differences(_own(before), _own(after))
+    parts = list(_parts(before["states"], after["states"]))
+    kind = CHANGED if fields or parts else SAME
+    lines = list(text_lines(before, after)) if kind == CHANGED else []
+    return WorkflowChange(name=after["name"], kind=kind, fields=fields, parts=parts, lines=lines)
+
+
+def text_lines(before: Document | None, after: Document | None) -> Iterator[tuple[str, str]]:
+    old, new = _text(before), _text(after)
+    if max(len(old), len(new)) > MAX_LINES:
+        return
+    for line in list(difflib.unified_diff(old, new, n=2, lineterm=""))[2:]:
+        yield line[0], "" if line[0] == "@" else line[1:]
+
+
+def _text(document: Document | None) -> list[str]:
+    return [] if document is None else indented(jsonio.dumps(document)).splitlines()
+
+
+def _own(document: Document) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name not in ("states", "version")}
+
+
+def _parts(before: Document, after: Document) -> Iterator[PartChange]:
+    for name, state in after.items():
+        if name not in before:
+            yield PartChange(name=name, kind=ADDED)
+        elif fields := differences(_annotations(before[name]), _annotations(state)):
+            yield PartChange(name=name, kind=CHANGED, fields=fields)
+        yield from _transitions(name, before.get(name) or {}, state or {})
+    for name, state in before.items():
+        if name not in after:
+            yield PartChange(name=name, kind=REMOVED)
+            yield from _transitions(name, state or {}, {})
+
+
+def _annotations(state: Document | None) -> dict[str, Any]:
+    return {name: value for name, value in (state or {}).items() if name != "transitions"}
+
+
+def _transitions(source: str, before: Document, after: Document) -> Iterator[PartChange]:
+    old = {each["name"]: each for each in before.get("transitions") or ()}
+    new = {each["name"]: each for each in after.get("transitions") or ()}
+    for name, transition in new.items():
+        if name not in old:
+            yield PartChange(name=name, kind=ADDED, source=source)
+        elif fields := differences(old[name], transition):
+            yield PartChange(name=name, kind=CHANGED, source=source, fields=fields)
+    for name in old:
+        if name not in new:
+            yield PartChange(name=name, kind=REMOVED, source=source)
+    if [name for name in old if name in new] != [name for name in new if name in old]:
+        yield PartChange(name=source, kind=MOVED)
