@@ -228,9 +228,10 @@ def test_a_model_is_discovered_gets_a_workflow_and_goes(here: Visit, parcels: li
     document = here.page.locator("[name=workflows]")
     first = document.input_value()
     document.fill(first.replace('"initialState": "NEW"', '"initialState": "NOWHERE"'))
-    here.page.get_by_role("button", name="Import").click()
-    assert "NOWHERE" in here.page.locator(".invalid-feedback").inner_text()
+    here.click("Show what it would change")
+    assert 'initialState "NOWHERE" is not declared' in here.text
     here.page.locator("[name=workflows]").fill(first)
+    here.click("Show what it would change")
     here.page.get_by_role("button", name="Import").click()
     assert "imported and in force" in here.text
     here.page.get_by_role("button", name="Lock").click()

@@ -145,7 +145,7 @@ def _imported(
             form.add_error("workflows", refusal.detail)
         return None
     messages.success(request, _("The workflows are imported and in force."))
-    return HttpResponseRedirect(place.url("workflow_versions", model=model.name, version=model.version))
+    return HttpResponseRedirect(place.url("model_tab", model=model.name, version=model.version, tab="workflows"))
 
 
 def _items(sent: Any, present: list[Any], checked: dict[str, Any]) -> tuple[list[Item], list[Any]]:
