@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from cyoda import jsonio
-from tenants.ui.console.documents import Difference, differences, indented
+from tenants.ui.console.differing import Difference, TextLine, differences, text_differences
+from tenants.ui.console.documents import indented
 
 ADDED, REMOVED, CHANGED, SAME, MOVED = "added", "removed", "changed", "same", "moved"
-MAX_LINES = 2_000
-"""Of a longer text no lines are compared: it takes too long."""
 
 Document = Mapping[str, Any]
 
@@ -37,8 +35,8 @@ class WorkflowChange:
     kind: str
     fields: Sequence[Difference] = ()
     parts: Sequence[PartChange] = ()
-    lines: Sequence[tuple[str, str]] = ()
-    """The JSON text's lines, each with `+`, `-`, `@` or a blank."""
+    lines: Sequence[TextLine] = ()
+    """Of the JSON texts; none of texts that are too long."""
 
 
 def changes(before: Sequence[Document], after: Sequence[Document]) -> list[WorkflowChange]:
@@ -53,24 +51,16 @@ def one_change(before: Document | None, after: Document | None) -> WorkflowChang
     if before is None or after is None:
         kind = ADDED if before is None else REMOVED
         whole = after or before or {}
-        return WorkflowChange(name=whole["name"], kind=kind, lines=list(text_lines(before, after)))
+        return WorkflowChange(name=whole["name"], kind=kind, lines=text_differences(_text(before), _text(after)) or ())
     fields = differences(_own(before), _own(after))
     parts = list(_parts(before["states"], after["states"]))
     kind = CHANGED if fields or parts else SAME
-    lines = list(text_lines(before, after)) if kind == CHANGED else []
-    return WorkflowChange(name=after["name"], kind=kind, fields=fields, parts=parts, lines=lines)
+    lines = text_differences(_text(before), _text(after)) if kind == CHANGED else None
+    return WorkflowChange(name=after["name"], kind=kind, fields=fields, parts=parts, lines=lines or ())
 
 
-def text_lines(before: Document | None, after: Document | None) -> Iterator[tuple[str, str]]:
-    old, new = _text(before), _text(after)
-    if max(len(old), len(new)) > MAX_LINES:
-        return
-    for line in list(difflib.unified_diff(old, new, n=2, lineterm=""))[2:]:
-        yield line[0], "" if line[0] == "@" else line[1:]
-
-
-def _text(document: Document | None) -> list[str]:
-    return [] if document is None else indented(jsonio.dumps(document)).splitlines()
+def _text(document: Document | None) -> str:
+    return "" if document is None else indented(jsonio.dumps(document))
 
 
 def _own(document: Document) -> dict[str, Any]:

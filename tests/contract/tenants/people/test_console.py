@@ -102,7 +102,8 @@ def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environ
     sign_in(browser, "vic@example.org")
     changing = {
         "entity_new", "entity_edit", "entity_delete", "model_new", "workflow_import", "workflow_restore",
-        "workflow_delete", "draft_new", "draft", "draft_json", "draft_steps", "draft_part", "draft_criterion", "draft_publish",
+        "workflow_delete", "draft_new", "draft", "draft_json", "draft_steps", "draft_part", "draft_criterion",
+        "draft_publish",
     }  # fmt: skip
     for name in POSTED | OF_OWNERS | changing:
         answer = ask(browser, name, pages(dev)[name])
