@@ -109,6 +109,9 @@ class Follower:
             except DuplicateNode as error:
                 attempt += 1
                 self._refuse_start(error, asyncio.get_running_loop().time() - started)
+            except Exception:  # an edge of the node: whatever breaks a session, the next one may work
+                attempt += 1
+                log.exception("the cluster's membership broke")
             await asyncio.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
 
     def _refuse_start(self, error: DuplicateNode, waited_s: float) -> None:

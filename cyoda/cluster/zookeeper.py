@@ -192,11 +192,17 @@ class ZookeeperSession:
     async def close(self) -> None:
         """See Session.close: the end of a session withdraws what was published in it."""
         self._client.remove_listener(self._hear_state)
-        await asyncio.to_thread(self._stop)
+        stopped = self._loop.run_in_executor(None, self._stop)
+        if not self._is_over:  # of a session that is over nothing remains to be withdrawn
+            await stopped
 
     def _stop(self) -> None:
-        self._client.stop()
-        self._client.close()
+        """The client waits for its threads, ten seconds if they wait for a server that does not answer."""
+        try:
+            self._client.stop()
+            self._client.close()
+        except (KazooException, OSError, AttributeError) as error:  # its sockets may be gone already
+            log.debug("the Zookeeper client did not stop in order", error=str(error))
 
     # --- one request --------------------------------------------------------------------------------------------
 

@@ -21,6 +21,7 @@ from tests.contract.http.steps import model, ok, read, refused, workflow
 from tests.contract.http.test_audit import states
 from tests.nodes import NodeProcess, free_port, signing_key
 from tests.zookeeper import ZookeeperServer
+from workflows.grpc.streaming import END
 
 PATIENCE_SECONDS = 30
 pytestmark = pytest.mark.timeout(180)
@@ -52,8 +53,8 @@ def processes(tmp_path_factory: pytest.TempPathFactory, zookeeper: ZookeeperServ
             for name in ("a", "b", "c")
         ]
         nodes[0].start()
-        for node in nodes[1:]:
-            node.start()
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(NodeProcess.start, nodes[1:]))
         yield nodes
         for node in nodes:
             node.kill()
@@ -270,8 +271,7 @@ async def serve_anywhere(person: Person, balancer: Balancer, tag: str) -> None:
     while True:
         try:
             member = await person.member(person.nodes[balancer.next()], tag)
-            while True:
-                event = await member.event()
+            while (event := await member.call.read()) is not END:
                 if event.type == "EntityProcessorCalculationRequest":
                     await member.answer(json.loads(event.text_data))
         except (AssertionError, grpc.aio.AioRpcError):
