@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from cyoda import jsonio
+from cyoda.clock import system_clock
 from cyoda.errors import BadRequest, StorageUnavailable
 from cyoda.principal import Principal, TenantId, system_principal
 from cyoda.worker import worker
@@ -60,6 +62,7 @@ class OperatorsDataPlane:
     runs: Runs
     node: str = ""
     members: Registry | None = None
+    started_at: datetime = field(default_factory=system_clock)
 
     def models(self, tenant: TenantId) -> list[ModelSummary]:
         return self.runs.run(self._models(system_principal(tenant)))
@@ -117,6 +120,9 @@ class OperatorsDataPlane:
                 for member in connected
             ],
             next_timer=await self.platform.storage.next_due("timer"),
+            started_at=self.started_at,
+            waiting_transactions=self.platform.transactions.waiting,
+            is_storage_ready=await self.platform.storage.ready(),
         )
 
 

@@ -129,7 +129,7 @@ CACHES = {
 }
 
 # People sign in through django-allauth; accounts come from invitations only (docs/adr/0010).
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["tenants.ui.people_backend.PeopleBackend"]
 LOGIN_URL = LOGOUT_REDIRECT_URL = ACCOUNT_LOGOUT_REDIRECT_URL = "/login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "tenants.ui.adapters.Accounts"

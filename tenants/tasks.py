@@ -72,5 +72,15 @@ def wake() -> None:
         log.warning("the workers are not woken", error=str(error))
 
 
+def broker_answers() -> bool:
+    """Whether the queue that wakes workers can be reached now."""
+    try:
+        with app.connection_for_write() as connection:
+            connection.ensure_connection(max_retries=1, interval_start=0)
+    except OperationalError:
+        return False
+    return True
+
+
 def _send(run_id: UUID) -> None:
     advance_run.delay(str(run_id))

@@ -61,11 +61,14 @@ class ConnectedMember:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How this process is. `node` is empty in a process that serves nobody; `next_timer` is when the earliest one,
-    of any tenant, is or was due."""
+    of any tenant, is or was due; `waiting_transactions` are those whose callout has not been answered yet."""
 
     node: str
     members: Sequence[ConnectedMember]
     next_timer: datetime | None
+    started_at: datetime
+    waiting_transactions: int
+    is_storage_ready: bool
 
 
 class DataPlane(Protocol):

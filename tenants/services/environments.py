@@ -168,6 +168,19 @@ def delete_called(
 
 
 @transaction.atomic
+def change_kind(doer: Doer, environment: Environment, kind: str) -> None:
+    """What an environment is for. Raises ValueError (not a kind)."""
+    held = Environment.objects.select_for_update().get(pk=environment.pk)
+    before, after = held.kind, Environment.Kind(kind)
+    if before == after:
+        return
+    held.kind = after
+    held.save(update_fields=["kind", "updated_at"])
+    target = ("environment", str(held.pk))
+    record(doer, "kind changed", target, owner=held, before={"kind": before}, after={"kind": after})
+
+
+@transaction.atomic
 def cancel_called(
     doer: Doer, organisation: Organisation, name: str, *, wake: Wake = lambda: None, clock: Clock = system_clock
 ) -> Provisioning:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.contrib.auth.models import AbstractUser
 from django.db import transaction
 
-from tenants.models import Environment, Organisation
+from tenants.models import Environment, Membership, Organisation, Role
 from tenants.naming import UnusableTenantId, is_uuid, schema_name_of
 from tenants.services.audit import Doer, record
+from tenants.services.people import add_member
 
 
 def organisation_meant(tenant: str, *, of_person: bool = False) -> Organisation | None:
@@ -30,6 +32,28 @@ def organisation_meant(tenant: str, *, of_person: bool = False) -> Organisation 
     own = UUID(tenant)
     either = found.union(Organisation.objects.filter(pk=own)).order_by()
     return max(either, key=lambda organisation: organisation.pk == own, default=None)
+
+
+@transaction.atomic
+def found_organisation(doer: Doer, name: str, owner: AbstractUser) -> Membership:
+    """A new organisation with its first owner."""
+    organisation = Organisation.objects.create(name=name)
+    record(
+        doer, "organisation created", ("organisation", str(organisation.pk)), owner=organisation, after={"name": name}
+    )
+    return add_member(doer, organisation, owner, Role.OWNER)
+
+
+@transaction.atomic
+def rename_organisation(doer: Doer, organisation: Organisation, name: str) -> None:
+    """Its id stays, and with it every address that names it."""
+    held = Organisation.objects.select_for_update().get(pk=organisation.pk)
+    if held.name == name:
+        return
+    before, held.name = held.name, name
+    held.save(update_fields=["name", "updated_at"])
+    target = ("organisation", str(held.pk))
+    record(doer, "renamed", target, owner=held, before={"name": before}, after={"name": name})
 
 
 def suspend_organisations(doer: Doer, organisations: Iterable[Organisation]) -> None:

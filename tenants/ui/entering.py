@@ -1,46 +1,23 @@
-"""The way in: the page after sign-in, the first administrator, light and dark."""
+"""The way in: the first administrator, light and dark."""
 
 from __future__ import annotations
 
 from allauth.account.internal.flows.login import perform_login
 from allauth.account.models import Login
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
-from django.db.models import Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
-from tenants.models import Environment, Membership
 from tenants.services.administrators import SetupClosed, make_first_administrator, require_open
 from tenants.ui.context import THEME_COOKIE, THEMES
 from tenants.ui.forms import SetupForm, show_fault
 
 THEME_SECONDS = 365 * 24 * 3600
-
-
-@require_GET
-@login_required
-@never_cache
-def home(request: HttpRequest) -> HttpResponse:
-    """What the person belongs to."""
-    return render(request, "home.html", {"memberships": memberships_of(request.user)})  # type: ignore[arg-type]
-
-
-def memberships_of(user: AbstractUser) -> QuerySet[Membership]:
-    """A person's organisations with their environments, deleted ones left out."""
-    environments = Environment.objects.exclude(state=Environment.State.DELETED)
-    return (
-        Membership.objects.filter(user=user)
-        .select_related("organisation")
-        .prefetch_related(Prefetch("organisation__environments", queryset=environments))
-        .order_by("organisation__name")
-    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -53,7 +30,7 @@ def setup(request: HttpRequest, token: str) -> HttpResponse:
         require_open(token)
         if form.is_valid():
             user = make_first_administrator(token, **form.cleaned_data)
-            return perform_login(request, Login(user=user))
+            return perform_login(request, Login(user=user, redirect_url=reverse("first_steps")))
     except SetupClosed:
         return render(request, "setup_closed.html", status=410)
     except ValidationError as fault:

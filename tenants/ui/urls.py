@@ -10,14 +10,14 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from tenants.ui import entering, invitation, me, recording
-from tenants.ui.shell import help_pages, search, switcher
+from tenants.ui.shell import cluster, first_steps, help_pages, home, search, switcher
 
 RESET = "password-reset"
 
 recording.start()
 
 urlpatterns = [
-    path("", entering.home, name="home"),
+    path("", home.home, name="home"),
     path("platform/", include("tenants.ui.platform.urls")),
     path("t/<str:tenant>/", include("tenants.ui.organisation.urls")),
     path("t/<str:tenant>/e/<str:name>/", include("tenants.ui.console.urls")),
@@ -27,6 +27,8 @@ urlpatterns = [
     path("help/", help_pages.index, name="help"),
     path("help/<slug:slug>", help_pages.topic, name="help_topic"),
     path("theme", entering.choose_theme, name="theme"),
+    path("cluster/", cluster.cluster, name="cluster"),
+    path("setup/", first_steps.first_steps, name="first_steps"),
     path("setup/<str:token>", entering.setup, name="setup"),
     path("invitations/<str:token>", invitation.page, name="invitation"),
     path("login", account.login, name="account_login"),

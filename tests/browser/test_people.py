@@ -65,7 +65,7 @@ def test_an_operator_signs_in_works_the_back_office_and_signs_out(visit: Visits)
 
 
 def test_the_invited_make_a_login_and_see_their_organisation(member: Visit) -> None:
-    assert (member.path, member.heading) == ("/", "Your organisations")
+    assert (member.path, member.heading) == ("/", "Start page")
     assert TENANT in member.text
     assert "Developer" in member.text
     email = email_of(member)
@@ -76,7 +76,7 @@ def test_the_invited_make_a_login_and_see_their_organisation(member: Visit) -> N
     member.send(login=email, password="wrong")
     assert "not correct" in member.page.get_by_role("alert").inner_text()
     member.send(password=PASSWORD)
-    assert member.heading == "Your organisations"
+    assert member.heading == "Start page"
 
 
 def test_a_second_factor_is_turned_on_and_asked_for(member: Visit) -> None:
@@ -95,12 +95,12 @@ def test_a_second_factor_is_turned_on_and_asked_for(member: Visit) -> None:
     member.send(code="000000")
     assert "Incorrect code" in member.text
     member.send(code=code_of(secret, steps_ahead=1))  # the present one is used up
-    assert member.heading == "Your organisations"
+    assert member.heading == "Start page"
 
     sign_out(member)
     member.send(login=email, password=PASSWORD)
     member.send(code=recovery_code)
-    assert member.heading == "Your organisations"
+    assert member.heading == "Start page"
 
 
 def by_provider(browser: Visit, email: str) -> None:
@@ -114,12 +114,12 @@ def test_the_invited_sign_in_with_the_provider_without_a_password(visit: Visits)
     invite(operator(visit), "olga@example.org", "Viewer")
     browser = visit()
     by_provider(browser, "Olga@example.org")
-    assert browser.heading == "Your organisations"
+    assert browser.heading == "Start page"
     assert (TENANT in browser.text, "Viewer" in browser.text) == (True, True)
     assert email_of(browser) == "olga@example.org"
     sign_out(browser)
     by_provider(browser, "Olga@example.org")
-    assert browser.heading == "Your organisations"
+    assert browser.heading == "Start page"
 
 
 def test_a_known_address_signs_in_to_the_same_login_with_its_second_factor(member: Visit, visit: Visits) -> None:
@@ -168,7 +168,7 @@ def test_a_forgotten_password_is_reset_by_mail(member: Visit, visit: Visits) -> 
     assert browser.heading == "Password changed"
     browser.click("Sign in")
     browser.send(login=email, password="another passphrase 8")
-    assert browser.heading == "Your organisations"
+    assert browser.heading == "Start page"
     member.open("/me")
     assert member.path == "/login?next=/me"
 

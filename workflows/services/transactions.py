@@ -128,6 +128,11 @@ class Transactions:
         """How many tokens would be honoured now."""
         return len(self._joinable)
 
+    @property
+    def waiting(self) -> int:
+        """How many transactions wait for the answer of a member, or may still be joined by one."""
+        return len({id(transaction) for transaction in self._joinable.values()})
+
     def forget(self, transaction: Transaction) -> None:
         """Let no callback find a transaction any more."""
         for join_id in transaction.join_ids:

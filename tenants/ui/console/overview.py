@@ -1,26 +1,48 @@
-"""An environment at a glance: what is in it, what computes for it, how to connect."""
+"""An environment at a glance: what needs attention, what is in it, what computes for it, what it uses."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from tenants.models import AuditEvent, Person
 from tenants.services.data_plane import ConnectedMember, configured_data_plane
 from tenants.services.visits import note_visit
-from tenants.ui.console.counts import counted_models
+from tenants.ui.console.connect import addresses
+from tenants.ui.console.counts import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.workflows import workflows_of
+from tenants.ui.shell.attention import of_place, tags_needed
+from tenants.ui.shell.bars import bars
+from tenants.ui.shell.checklist import checklist
+from tenants.usage.figures import figures_of
+
+EVENTS = 6
+MODELS_LOOKED_IN = 20
+"""The workflows of so many models are asked for what they need."""
 
 
 @in_environment()
 @require_safe
 def overview(request: HttpRequest, place: Place) -> HttpResponse:
-    note_visit(place.membership.user.person, place.environment)  # type: ignore[attr-defined] - the reverse of `user`
-    models = counted_models(place)
-    members = members_of(place)
-    total = sum(model.entities for model in models)
-    return show(request, place, "console/overview.html", models=models, members=members, entities=total)
+    person: Person = place.membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
+    note_visit(person, place.environment)
+    now, models, members = timezone.now(), counted_models(place), members_of(place)
+    figures = figures_of(place.environment, now)
+    return show(
+        request, place, "console/overview.html",
+        models=models,
+        members=members,
+        entities=sum(model.entities for model in models),
+        items=of_place(place, figures, members, _needed(place, models), now),
+        steps=checklist(place, models, members),
+        bars=bars(figures),
+        events=_events(place),
+        addresses=addresses(request),
+    )  # fmt: skip
 
 
 def members_of(place: Place) -> Sequence[ConnectedMember]:
@@ -28,3 +50,17 @@ def members_of(place: Place) -> Sequence[ConnectedMember]:
     tenant = place.environment.tenant_id
     members = configured_data_plane().vitals().members
     return sorted((m for m in members if m.tenant == tenant), key=lambda member: member.connected_at)
+
+
+def _needed(place: Place, models: Sequence[Counted]) -> set[str]:
+    """The tags that the workflows in force ask of compute nodes."""
+    looked_in = [workflow for model in models[:MODELS_LOOKED_IN] for workflow in workflows_of(place, model)]
+    return set[str]().union(*(tags_needed(each.document) for each in looked_in if each.is_active))
+
+
+def _events(place: Place) -> Sequence[AuditEvent]:
+    """The last changes of the environment itself, for those who may read the audit log."""
+    if not place.may_manage_people:
+        return ()
+    own = AuditEvent.objects.filter(organisation_id=place.organisation.pk, tenant_id=place.environment.tenant_id)
+    return list(own.order_by("-id")[:EVENTS])

@@ -44,7 +44,7 @@ _PROVIDER = ("provider", "provider_new", "provider_invalidate", "provider_delete
 _TRUSTED_KEY = ("trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate", "trusted_key_delete")
 
 ENVIRONMENT: tuple[Section, ...] = (
-    (_("Environment"), (Link("overview", _("Overview")),)),
+    (_("Environment"), (Link("overview", _("Overview")), Link("connect", _("Connect")))),
     (
         _("Data"),
         (
@@ -67,8 +67,9 @@ ENVIRONMENT: tuple[Section, ...] = (
     (
         _("Operate"),
         (
-            Link("provisioning", _("Provisioning"), ("delete",)),
+            Link("provisioning", _("Provisioning")),
             Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
+            Link("settings", _("Settings"), ("delete",), Action.MANAGE_ENVIRONMENTS),
         ),
     ),
 )
@@ -80,6 +81,7 @@ ORGANISATION: tuple[Section, ...] = (
             Link("environments", _("Environments"), ("order",)),
             Link("people", _("People"), ("member", "member_remove", "roles", "leave")),
             Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
+            Link("settings", _("Settings"), (), Action.MANAGE_ENVIRONMENTS),
         ),
     ),
 )

@@ -8,6 +8,7 @@ from tenants.ui import audit
 from tenants.ui.console import (
     clients,
     comparing,
+    connect,
     editing,
     entities,
     entity,
@@ -18,10 +19,12 @@ from tenants.ui.console import (
     providers,
     provisioning,
     secret,
+    settings,
     trusted_keys,
 )
 from tenants.ui.console.segments import NameConverter
 from tenants.ui.console.workflows.urls import paths as workflow_paths
+from tenants.ui.shell import sample
 
 app_name = "console"
 
@@ -29,6 +32,9 @@ register_converter(NameConverter, "name")
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("connect", connect.connect, name="connect"),
+    path("sample", sample.load, name="sample"),
+    path("settings", settings.settings, name="settings"),
     path("models/", models.model_list, name="models"),
     path("models/new", modelling.new_model, name="model_new"),
     path("models/<name:model>/<int:version>/act", modelling.act, name="model_act"),

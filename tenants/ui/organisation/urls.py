@@ -5,13 +5,14 @@ from __future__ import annotations
 from django.urls import path
 
 from tenants.ui import audit
-from tenants.ui.organisation import environments, members, people, roles
+from tenants.ui.organisation import environments, members, people, roles, settings
 
 app_name = "organisation"
 
 urlpatterns = [
     path("", environments.environment_list, name="environments"),
     path("new", environments.order, name="order"),
+    path("settings", settings.settings, name="settings"),
     path("people/", people.people, name="people"),
     path("people/roles", roles.roles, name="roles"),
     path("people/leave", members.leave, name="leave"),

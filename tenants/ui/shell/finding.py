@@ -100,7 +100,12 @@ def pages(search: Search) -> Iterator[Hit]:
         (_("Help"), "help"),
     ]
     if search.user.is_staff:
-        named += [(_("Signing keys"), "platform:keys"), (_("Back office"), "admin:index")]
+        named += [
+            (_("Cluster"), "cluster"),
+            (_("First steps of the platform"), "first_steps"),
+            (_("Signing keys"), "platform:keys"),
+            (_("Back office"), "admin:index"),
+        ]
     for title, name in named:
         if search.matches(title):
             yield Hit(title, reverse(name))
@@ -109,10 +114,13 @@ def pages(search: Search) -> Iterator[Hit]:
 _ACTIONS: tuple[tuple[str, Promise, Action], ...] = (
     ("model_new", lazy("Discover a model from a sample"), Action.CONFIGURE),
     ("client_new", lazy("Make an API client"), Action.MANAGE_CLIENTS),
+    ("connect", lazy("Connect a program"), Action.READ),
+    ("settings", lazy("Change the environment's settings"), Action.MANAGE_ENVIRONMENTS),
 )
 _ACTIONS_OF_ORGANISATION: tuple[tuple[str, Promise, Action], ...] = (
     ("order", lazy("Make a new environment"), Action.MANAGE_ENVIRONMENTS),
     ("people", lazy("Invite somebody"), Action.MANAGE_PEOPLE),
+    ("settings", lazy("Change the organisation's settings"), Action.MANAGE_ENVIRONMENTS),
 )
 
 

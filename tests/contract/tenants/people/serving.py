@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from cyoda.clock import system_clock
 from cyoda.conf import load
-from cyoda.data_plane import OnLoop
+from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.pages_api import NodePagesApi, asked_by_pages
 from cyoda.runtime import Node, build_node
 from tenants.identity.keys import KeyPair
@@ -43,7 +43,8 @@ def served(key: KeyPair, **settings: str) -> Iterator[Served]:
     stack = AsyncExitStack()
     try:
         node = OnLoop(loop).run(_started(stack, {"CYODA_JWT_SIGNING_KEY": pem_of(key.private_key)} | settings))
-        with asked_by_pages(NodePagesApi(node.api, OnLoop(loop))):
+        operators = OperatorsDataPlane(node.platform, OnLoop(loop), "node-1", node.members)
+        with asked_by_operators(operators), asked_by_pages(NodePagesApi(node.api, OnLoop(loop))):
             yield Served(node, loop)
     finally:
         OnLoop(loop).run(stack.aclose())

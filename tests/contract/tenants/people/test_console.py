@@ -19,16 +19,16 @@ VALUES = {
     "provider_id": uuid4(), "key_id": "..", "form": "csv", "draft": uuid4(), "number": 1,
 }  # fmt: skip
 POSTED = {
-    "draft_begin", "draft_act", "draft_check", "workflow_switch", "fire", "model_act",
+    "sample", "draft_begin", "draft_act", "draft_check", "workflow_switch", "fire", "model_act",
     "client_env", "provisioning_act", "provider_reload", "provider_reactivate",
 }  # fmt: skip
 OF_OWNERS = {
     "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
     "provider_delete", "trusted_keys", "trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate",
-    "trusted_key_delete", "audit", "audit_export",
+    "trusted_key_delete", "audit", "audit_export", "settings",
 }  # fmt: skip
-SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env", "audit", "audit_export"}
+SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env", "audit", "audit_export", "settings"}
 """Also of an environment that is not ready."""
 
 

@@ -24,7 +24,7 @@ def path(database: None) -> str:
 
 def test_the_link_makes_an_administrator_and_signs_them_in(browser: Browser, path: str) -> None:
     assert browser.get(path).status_code == 200
-    assert browser.post(path, FORM)["Location"] == "/"
+    assert browser.post(path, FORM)["Location"] == "/setup/"
     root = User._default_manager.get()
     assert (root.username, root.email, root.is_staff, root.is_superuser) == ("root", "root@example.org", True, True)
     assert is_signed_in(browser)

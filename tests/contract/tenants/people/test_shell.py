@@ -72,10 +72,11 @@ def test_many_environments_come_in_pages_with_as_many_questions_as_few(
     Environment.objects.bulk_create(
         Environment.of_tenant(f"t{n}", organisation=acme, name=f"e{n}", state="ready") for n in range(500)
     )
-    with django_assert_max_num_queries(12):
+    browser.get("/help/")  # that somebody is here is recorded once a minute
+    with django_assert_max_num_queries(8):
         page = text(browser, "/organisations")
     assert (page.count("<tr>"), "Page 1 of 10" in page) == (51, True)
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(5):
         assert text(browser, "/organisations?q=e49", **FRAGMENT).count("<li>") == 11
 
 
