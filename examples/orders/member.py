@@ -1,7 +1,7 @@
 """The compute node of the sample orders: prices one when its transition `price again` is taken.
 
-    pip install ./clients/python
-    CYODA_API_URL=… CYODA_GRPC_TARGET=… CYODA_CLIENT_ID=… CYODA_CLIENT_SECRET=… python examples/orders/member.py
+pip install ./clients/python
+CYODA_API_URL=… CYODA_GRPC_TARGET=… CYODA_CLIENT_ID=… CYODA_CLIENT_SECRET=… python examples/orders/member.py
 """
 
 import logging

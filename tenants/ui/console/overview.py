@@ -14,7 +14,7 @@ from tenants.services.visits import note_visit
 from tenants.ui.console.connect import addresses
 from tenants.ui.console.counts import Counted, counted_models
 from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.workflows import workflows_of
+from tenants.ui.console.workflows.listing import workflows_of
 from tenants.ui.shell.attention import of_place, tags_needed
 from tenants.ui.shell.bars import bars
 from tenants.ui.shell.checklist import checklist
