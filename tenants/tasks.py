@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 
 from cyoda.celery import app
 from tenants.provisioning.saga import Progress, Saga
-from tenants.services import consents, expiry, idempotency, outbox, people, rates, reconciliation
+from tenants.services import consents, expiry, exports, idempotency, outbox, people, rates, reconciliation
 from tenants.usage import delivery, measure, notices
 
 log = structlog.get_logger(__name__)
@@ -39,6 +39,7 @@ def reconcile() -> None:
     idempotency.forget_old()
     rates.forget_full()
     people.forget_expired()
+    exports.forget_old()
     consents.forget_old()
     measure.forget_old()
 

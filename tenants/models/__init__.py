@@ -10,6 +10,7 @@ from tenants.models.draft import DraftRevision, WorkflowDraft
 from tenants.models.environment import LOCAL, Domain, Environment
 from tenants.models.epoch import Epoch
 from tenants.models.key import Audience, SigningKey, TrustedKey
+from tenants.models.lists import ChosenView, Export, SavedView
 from tenants.models.organisation import Organisation
 from tenants.models.outbox import Outbox
 from tenants.models.person import Density, Invitation, Membership, Person, RefreshToken, Role, SetupLink, Visit
@@ -26,6 +27,7 @@ __all__ = [
     "Audience",
     "AuditEvent",
     "Backend",
+    "ChosenView",
     "Client",
     "ConnectedMembers",
     "Consent",
@@ -34,6 +36,7 @@ __all__ = [
     "DraftRevision",
     "Environment",
     "Epoch",
+    "Export",
     "IdempotencyKey",
     "Invitation",
     "LogLine",
@@ -52,6 +55,7 @@ __all__ = [
     "RateBucket",
     "RefreshToken",
     "Role",
+    "SavedView",
     "SetupLink",
     "SigningKey",
     "StudioBuild",

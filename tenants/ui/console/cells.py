@@ -18,7 +18,6 @@ _META = {
     "@transactionId": "transactionId",
     "@id": "id",
 }
-MOMENTS = ("@creationDate", "@lastUpdateTime")
 
 
 def standard_columns(entities: Sequence[dict[str, Any]]) -> tuple[str, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
+from tenants.models import Export, SavedView
 from tenants.ui.console import cells, finding
 from tenants.ui.console.conditions import Group
 from tenants.ui.console.counts import Counted, one_model
@@ -16,11 +17,14 @@ from tenants.ui.console.fields import Fields, fields_of
 from tenants.ui.console.filtering import Editor, chips
 from tenants.ui.console.listing import BY_ID, BY_ID_DESCENDING, SIZES, Listing, listing_of
 from tenants.ui.console.place import Place, in_environment, show
+from tenants.ui.console.views import beginning, view_links
 
 
 @in_environment()
 @require_safe
 def entity_list(request: HttpRequest, place: Place, model: str, version: int) -> HttpResponse:
+    if not request.GET and (begins := beginning(place, model, version)):
+        return HttpResponseRedirect(begins)
     listing = listing_of(request.GET)
     fields = fields_of(place, model, version)
     editor = Editor(listing, fields)
@@ -43,7 +47,12 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
         "chips": list(chips(listing, editor.applied, fields)),
         "count": _count(request, place, found_model, listing, found, editor.applied),
         "pages": _pages(listing, found),
-        "moments": cells.MOMENTS,
+        "views": view_links(place, model, version, listing),
+        "scopes": SavedView.Scope.choices,
+        "no_view": Listing().query(),
+        "kept_pairs": listing.pairs("after", "before", "start", "size", "density"),
+        "formats": Export.Format.choices,
+        "shown_pairs": replace(listing, columns=columns, view=None).pairs("after", "before", "start", "size"),
         **_addresses(listing, columns),
     }
     if "explain" in request.GET:

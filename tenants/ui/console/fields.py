@@ -79,7 +79,7 @@ class Fields(dict[str, Field]):
 def fields_of(place: Place, model: str, version: int) -> Fields:
     """One call. Raises Refused."""
     simple = place.api.get("model", "export", "SIMPLE_VIEW", model, version)["model"]
-    found = Fields({path: Field(path, kind, str(label)) for path, (label, kind) in LIFECYCLE.items()})
+    found = lifecycle_fields()
     for path, types in leaves(simple):
         found[path] = Field(path, _kind(types), path.removeprefix("$."))
     return found
@@ -99,3 +99,8 @@ def _kind(types: Any) -> Kind:
         return "none"
     kinds: set[Kind] = {_KINDS.get(name, "text") for name in names}
     return kinds.pop() if len(kinds) == 1 else "mixed"
+
+
+def lifecycle_fields() -> Fields:
+    """What is known without asking for a model."""
+    return Fields({path: Field(path, kind, str(label)) for path, (label, kind) in LIFECYCLE.items()})

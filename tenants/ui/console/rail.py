@@ -42,17 +42,17 @@ Sections = list[tuple[Promise, list[Shown]]]
 
 _PROVIDER = ("provider", "provider_new", "provider_invalidate", "provider_delete")
 _TRUSTED_KEY = ("trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate", "trusted_key_delete")
+_MODEL = (
+    "model", "model_tab", "model_new", "entities", "entity_views", "entity", "entity_tab", "entity_new", "entity_edit",
+)  # fmt: skip
 
 ENVIRONMENT: tuple[Section, ...] = (
     (_("Environment"), (Link("overview", _("Overview")), Link("connect", _("Connect")))),
     (
         _("Data"),
         (
-            Link(
-                "models",
-                _("Models"),
-                ("model", "model_tab", "model_new", "entities", "entity", "entity_tab", "entity_new", "entity_edit"),
-            ),
+            Link("models", _("Models"), _MODEL),
+            Link("searches", _("Searches"), ("search", "export")),
         ),
     ),
     (_("Process"), (Link("workflows", _("Workflows"), WORKFLOW_PAGES),)),
@@ -67,6 +67,7 @@ ENVIRONMENT: tuple[Section, ...] = (
     (
         _("Operate"),
         (
+            Link("jobs", _("Jobs")),
             Link("provisioning", _("Provisioning")),
             Link("audit", _("Audit log"), (), Action.MANAGE_PEOPLE),
             Link("settings", _("Settings"), ("delete",), Action.MANAGE_ENVIRONMENTS),

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.test import Client as Browser
 
 from cyoda.principal import Principal
@@ -19,6 +20,7 @@ from tenants.ui.console.place import slug_of
 from tests.contract.http.conftest import signing_key
 from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
 from tests.contract.tenants.people.serving import Served, served
+from tests.contract.tenants.people.test_organisation import all_of
 
 __all__ = ["signing_key"]  # a fixture
 
@@ -127,3 +129,108 @@ def test_what_the_api_refuses_is_said_beside_the_form(browser: Browser, orders: 
     columns = browser.get(f"{orders}?col=$.at.city&col=@id&col=$.tags[*]")
     assert "at.city" in text(columns)
     assert names(columns) == []
+
+
+def hidden(answer: Any, action: str) -> dict[str, list[str]]:
+    """The hidden fields of the first form whose action ends so."""
+    form = re.findall(rf'<form[^>]*action="[^"]*{action}"[^>]*>(.*?)</form>', answer.content.decode(), re.DOTALL)[0]
+    fields: dict[str, list[str]] = {}
+    for name, value in re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form):
+        fields.setdefault(unescape(name), []).append(unescape(value))
+    return fields
+
+
+def other(somebody: Make, organisation: Organisation, email: str, role: Role = Role.VIEWER) -> Browser:
+    somebody(email, organisation, role)
+    browser = Browser()
+    sign_in(browser, email)
+    return browser
+
+
+def test_views_keep_filter_columns_and_moment_together_for_those_they_are_shared_with(
+    browser: Browser, orders: str, somebody: Make, acme: Organisation
+) -> None:
+    where = {"type": "lifecycle", "field": "state", "operatorType": "EQUALS", "value": "CREATED"}
+    listed = browser.get(f"{orders}?q={quote(json.dumps(where))}&col=$.price&at=2100-01-01T00:00:00Z")
+    fields = hidden(listed, "views")
+    saved = browser.post(f"{orders}views", {**fields, "title": "Made", "scope": "person"})
+    assert saved.status_code == 303
+    shown = browser.get(saved["Location"])
+    assert "State is CREATED" in text(shown)
+    assert ("as of 2100" in text(shown), "(changed)" in text(shown)) == (True, False)
+    view_id = parse_qs(urlsplit(saved["Location"]).query)["view"][0]
+    wider = browser.get(f"{saved['Location']}&col=$.name")
+    assert "(changed)" in text(wider)
+    assert "State is CREATED" in text(wider)
+    browser.post(f"{orders}views/{view_id}", {**hidden(wider, view_id), "do": "change"})
+    browser.post(f"{orders}views/{view_id}", {"do": "choose"})
+    begins = browser.get(orders)
+    assert parse_qs(urlsplit(begins["Location"]).query)["col"] == ["$.price", "$.name"]
+    assert "1 to 50 of 60 entities" in text(browser.get(f"{orders}?view="))
+    bob = other(somebody, acme, "bob@example.org")
+    assert "Made" not in text(bob.get(orders))
+    renamed = browser.post(f"{orders}views/{view_id}", {"do": "rename", "title": "Ours", "scope": "organisation"})
+    assert renamed.status_code == 303
+    assert "Ours" in text(bob.get(orders))
+    assert "Shared by" in text(bob.get(f"{orders}views"))
+    for act in ({"do": "delete"}, {"do": "rename", "title": "x", "scope": "person"}, {"do": "change"}, {"do": "?"}):
+        assert bob.post(f"{orders}views/{view_id}", act).status_code == 404
+    assert bob.post(f"{orders}views/{view_id}", {"do": "choose"}).status_code == 303
+    assert bob.get(orders).status_code == 302
+    browser.post(f"{orders}views/{view_id}", {"do": "rename", "title": "Mine", "scope": "person"})
+    assert bob.get(orders).status_code == 200
+    browser.post(f"{orders}views/{view_id}", {"do": "delete"})
+    assert browser.get(orders).status_code == 200
+
+
+def ended(browser: Browser, address: str) -> Any:
+    """The page of a search that is no longer running."""
+    for _ in range(200):
+        answer = browser.get(address)
+        if "http-equiv" not in answer.content.decode():
+            return answer
+    raise AssertionError("it runs for ever")
+
+
+def test_a_list_is_taken_away_as_a_file_by_a_job_that_only_its_organisation_sees(
+    browser: Browser, orders: str, somebody: Make, node: Served
+) -> None:
+    columns = "col=$.name&col=$.at.city&col=$.price&col=$.tags[*]"
+    listed = browser.get(f"{orders}?{columns}&sort=$.price:desc")
+    started = browser.post(f"{orders}export", {**hidden(listed, "export"), "format": "csv"})
+    address = started["Location"]
+    page = ended(browser, address)
+    assert "60 entities in" in text(page)
+    sent: Any = browser.get(link(page, r"Download the file \(CSV\)"))
+    assert sent["Content-Type"].startswith("text/csv")
+    lines = b"".join(async_to_sync(all_of)(sent.streaming_content)).decode().splitlines()
+    assert lines[0] == "id,name,at.city,price,tags[*]"
+    assert lines[1].partition(",")[2] == "n59,'=Oslo,59.5,x"
+    assert len(lines) == 61
+    whole = browser.post(f"{orders}export", {**hidden(listed, "export"), "format": "jsonl"})["Location"]
+    ended(browser, whole)
+    sent = browser.get(f"{whole}file")
+    first = json.loads(b"".join(async_to_sync(all_of)(sent.streaming_content)).splitlines()[0])
+    assert first["data"]["price"] == 59.5
+    assert browser.post(f"{whole}cancel").status_code == 303
+    searched = browser.post(f"{orders}search", hidden(listed, "1/search"))["Location"]
+    results = ended(browser, searched)
+    assert names(results) == [f"n{number}" for number in range(59, 9, -1)]
+    assert names(browser.get(searched.partition("?")[0] + link(results, "Next"))) == [f"n{n}" for n in range(9, -1, -1)]
+    search = searched.partition("?")[0]
+    again = browser.post(f"{search}act", {"do": "rerun"})["Location"]
+    assert again != search
+    environment = orders.partition("entities/")[0]
+    jobs = text(browser.get(f"{environment}jobs/"))
+    assert (jobs.count(" Export "), jobs.count("order 1: everything")) == (2, 4)
+    assert text(browser.get(f"{environment}searches/")).count("order 1: everything") == 4
+    eve = other(somebody, Organisation.objects.create(name="Eve's"), "eve@example.org", Role.OWNER)
+    for path in (address, f"{address}file", search, f"{environment}jobs/", f"{environment}searches/"):
+        assert eve.get(path).status_code == 404
+    elsewhere = Environment.of_tenant(
+        "eve", organisation=Organisation.objects.get(name="Eve's"), name="dev", state=Environment.State.READY
+    )
+    elsewhere.save()
+    own = f"/t/{slug_of(elsewhere.organisation)}/e/dev/"
+    for path in (address, f"{address}file", search):
+        assert eve.get(own + path.partition("/e/dev/")[2]).status_code == 404
