@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import jwt
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
 
@@ -22,7 +23,7 @@ from tenants.cloud.scopes import scopes_of
 from tenants.identity.issue import TokenIssuer
 from tenants.identity.verify import IncompleteIdentity
 from tenants.models import Organisation, Tier
-from tenants.services.organisations import organisation_meant
+from tenants.services.organisations import organisations_meant
 from tenants.services.tiers import tier_of
 
 _VERSION = re.compile(r"v?(\d+)\.(\d+)\.(\d+)(-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?")
@@ -74,22 +75,29 @@ def require_version(request: HttpRequest) -> None:
         raise Problem(problems.SERVER_MIN_VERSION_REQUIRED, f"This server needs version {required} or newer.")
 
 
-def authenticated(request: HttpRequest) -> Caller:
-    """Raises Problem, StorageUnavailable."""
-    authorization = request.headers.get("Authorization")
+def authenticated(request: HttpRequest) -> Principal:
+    """Whom the token speaks for. Raises Problem, StorageUnavailable."""
     try:
-        principal = configured_bearers().verify(authorization)
+        return configured_bearers().verify(request.headers.get("Authorization"))
     except IncompleteIdentity:
         raise Problem(problems.INVALID_ORG_ID, "The token names no organisation or no user.") from None
     except Unauthorized:
         headers = {"WWW-Authenticate": "Bearer"}
         raise Problem(problems.UNAUTHENTICATED, "A valid bearer token is needed.", headers=headers) from None
-    organisation = organisation_meant(principal.tenant, of_person=principal.kind == "user")
+
+
+def owners(principal: Principal) -> QuerySet[Organisation]:
+    """The organisation that the token means comes first."""
+    return organisations_meant(principal.tenant, of_person=principal.kind == "user")
+
+
+def caller(request: HttpRequest, principal: Principal, organisation: Organisation | None) -> Caller:
+    """Raises Problem."""
     if organisation is None:
         raise Problem(problems.INVALID_ORG_ID, "The token's organisation is not known here.")
     if organisation.state != Organisation.State.ACTIVE:
         raise Problem(problems.FORBIDDEN, "The organisation is suspended.")
-    claims = claims_of(authorization)
+    claims = claims_of(request.headers.get("Authorization"))
     return Caller(
         principal=principal,
         organisation=organisation,

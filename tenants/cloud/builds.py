@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal, NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 from uuid import UUID
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from cyoda.clock import system_clock
 from tenants.cloud import problems, scopes
@@ -16,11 +17,14 @@ from tenants.cloud.access import Caller
 from tenants.cloud.endpoint import Answer, Call, Endpoint, Parameter
 from tenants.cloud.problems import Problem, invalid
 from tenants.cloud.shapes import Build, BuildPage, BuildRequest, BuildStarted
-from tenants.models import Provisioning
-from tenants.services.environments import builds_of
+from tenants.models import Environment, Organisation, Provisioning
+from tenants.naming import is_uuid
+from tenants.services.environments import builds, builds_of
 from tenants.services.state_views import build_state, build_text, run_states_of
 
 CURSOR_KEPT = timedelta(hours=24)
+NIL = UUID(int=0)
+"""Of no build."""
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 BuildAction = Literal["build", "deploy", "env"]
 
@@ -63,13 +67,18 @@ def look_at(call: Call) -> Answer:
 
 def build_called(call: Call) -> Provisioning:
     """The one of the path, if it is the caller's. Raises Problem."""
-    try:
-        row = builds_of(call.caller.organisation).filter(pk=UUID(call.path["build_id"])).first()
-    except ValueError:
-        row = None
+    row, environment = call.seen
     if row is None:
         raise Problem(problems.NOT_FOUND, "There is no such build.")
+    row.environment = environment
     return row
+
+
+def seen(owners: QuerySet[Organisation], path: Mapping[str, str]) -> Sequence[QuerySet[Any]]:
+    """The build of the path, and its environment."""
+    build_id = path["build_id"]
+    known = builds().filter(pk=build_id if is_uuid(build_id) else NIL, environment__organisation__in=owners)
+    return known, Environment.objects.filter(pk__in=known.values("environment")[:1])
 
 
 def no_applications(caller: Caller) -> NoReturn:
@@ -110,6 +119,7 @@ COLLECTION = {
 ONE = {
     "GET": Endpoint(
         answer=look_at,
+        sees=seen,
         summary="One build",
         scope=scopes.READ_BUILDS,
         answers={200: Build},

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
 import structlog
 from django.db import InterfaceError, OperationalError
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
 from cyoda.errors import StorageUnavailable
 from tenants.cloud import problems
-from tenants.cloud.access import Caller, authenticated, require_version
+from tenants.cloud.access import Caller, authenticated, owners, require_version
+from tenants.cloud.access import caller as caller_of
 from tenants.cloud.problems import Problem, Type, invalid, too_many
 from tenants.cloud.scopes import has_scope
+from tenants.models import Organisation
 from tenants.services import rates
-from tenants.services.audit import Doer, caller
+from tenants.services.audit import Doer
+from tenants.services.audit import caller as doer_of
+from tenants.services.first_rows import take_and_look
 from tenants.services.idempotency import RequestKey
 
 MAX_BODY_BYTES = 256 * 1024
@@ -34,6 +39,7 @@ class Call:
     """A request that has passed: who asks, the values of its path and query, its decoded body.
 
     `request` is set on endpoints that are asked with an idempotency key; `last_event` is the Last-Event-ID, if any.
+    `seen` has the first row of each question that the endpoint `sees`, None where there is none.
     """
 
     caller: Caller
@@ -42,10 +48,11 @@ class Call:
     body: Any = None
     request: RequestKey | None = None
     last_event: str = ""
+    seen: Sequence[Any] = ()
 
     @property
     def doer(self) -> Doer:
-        return caller(self.caller.principal)
+        return doer_of(self.caller.principal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +94,17 @@ class Parameter:
     help: str
 
 
+Sees = Callable[[QuerySet[Organisation], Mapping[str, str]], Sequence[QuerySet[Any]]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One method of one path, for callers whose token has the `scope`.
 
     `gate` refuses before scope and body are looked at; `is_limited` holds the caller to the rate limit. `answers` has
     the type of the body by status, None for none; `refusals` the problem types besides those that any endpoint has.
-    `note` is for its readers.
+    `sees` asks for what the endpoint looks at, of the caller's organisation and the values of the path, in the one
+    statement by which the request is judged. `note` is for its readers.
     """
 
     answer: Callable[[Call], Answer]
@@ -108,6 +119,7 @@ class Endpoint:
     refusals: tuple[Type, ...] = field(default=())
     media: str = JSON
     note: str = ""
+    sees: Sees = lambda _owners, _path: ()
 
 
 Methods = Mapping[str, Endpoint]
@@ -148,22 +160,22 @@ def rendered(problem: Problem, instance: str) -> HttpResponse:
 def _answer(methods: Methods, route: str, request: HttpRequest, path: Mapping[str, str]) -> Answer:
     endpoint = methods.get(request.method or "")
     require_version(request)
-    caller = authenticated(request)
+    principal = authenticated(request)
+    is_limited = endpoint is not None and endpoint.is_limited
+    key = f"{principal.tenant}/{principal.user_id}/{request.method} {route}" if is_limited else None
+    mine = owners(principal)
+    questions = endpoint.sees(mine[:1], path) if endpoint is not None else ()
+    wait, (organisation, *seen) = take_and_look(key, mine, *questions)
+    caller = caller_of(request, principal, organisation)
     if endpoint is None:
         raise _no_endpoint(methods)
     if endpoint.gate is not None:
         endpoint.gate(caller)
     if not has_scope(caller.scopes, endpoint.scope):
         raise Problem(problems.FORBIDDEN, f"The token lacks the scope {endpoint.scope}.")
-    if endpoint.is_limited:
-        _require_rate(f"{caller.organisation.pk}/{caller.principal.user_id}/{request.method} {route}")
-    return endpoint.answer(_call(endpoint, request, caller, path))
-
-
-def _require_rate(key: str) -> None:
-    wait = rates.take(key)
     if wait is not None:
         raise too_many(f"More than {rates.BURST} requests at once, and {rates.PER_SECOND:g} a second.", wait)
+    return endpoint.answer(replace(_call(endpoint, request, caller, path), seen=seen))
 
 
 def _no_endpoint(methods: Methods) -> Problem:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from django.conf import settings
+from django.db.models import QuerySet
 
 from tenants.cloud import problems, scopes
 from tenants.cloud.endpoint import Answer, Call, Endpoint, Parameter
 from tenants.cloud.problems import Problem, invalid, too_many
 from tenants.cloud.shapes import EnvDetail, EnvSummary, ProvisionRequest
-from tenants.models import Environment
+from tenants.models import Environment, Organisation, Provisioning
 from tenants.naming import is_environment_name
 from tenants.provisioning.drivers import own_address
 from tenants.services import environments as services
@@ -65,7 +69,17 @@ def list_environments(call: Call) -> Answer:
 
 
 def look_at(call: Call) -> Answer:
-    return Answer(200, _detail(called(call)))
+    environment, environment_build = call.seen
+    if environment is None:
+        raise _unknown(call)
+    environment.build = environment_build
+    return Answer(200, _detail(environment))
+
+
+def seen(owners: QuerySet[Organisation], path: Mapping[str, str]) -> Sequence[QuerySet[Any]]:
+    """The environment of the path, and the run that made it."""
+    environments = services.environments_called(path["name"]).filter(organisation__in=owners)
+    return environments, Provisioning.objects.filter(pk__in=environments.values("build")[:1])
 
 
 def remove(call: Call) -> Answer:
@@ -111,6 +125,7 @@ COLLECTION = {
 ONE = {
     "GET": Endpoint(
         answer=look_at,
+        sees=seen,
         summary="One environment",
         scope=scopes.READ_BUILDS,
         answers={200: EnvDetail},

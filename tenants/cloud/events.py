@@ -10,7 +10,7 @@ import msgspec
 
 from cyoda.clock import utc_text
 from tenants.cloud import problems, scopes
-from tenants.cloud.builds import build_called
+from tenants.cloud.builds import build_called, seen
 from tenants.cloud.endpoint import EVENT_STREAM, Answer, Call, Endpoint, Following
 from tenants.cloud.problems import invalid
 from tenants.models import Provisioning
@@ -71,6 +71,7 @@ def _last_seen(call: Call) -> int:
 OF_BUILD = {
     "GET": Endpoint(
         answer=begin,
+        sees=seen,
         summary="Progress of a build, as it happens",
         note="Our own addition: server-sent events (`build`, `step`) until the build has ended, then 204.",
         scope=scopes.READ_BUILDS,

@@ -135,11 +135,16 @@ def environments_of(organisation: Organisation | None, *, with_ended: bool = Fal
     return (rows if with_ended else rows.exclude(state__in=Environment.ENDED)).order_by("name", "created_at")
 
 
+def environments_called(name: str) -> QuerySet[Environment]:
+    """Those of all organisations: the one that stands, else the last one that ended, comes first."""
+    standing = Case(When(~Q(state__in=Environment.ENDED), then=Value(0)), default=Value(1))
+    rows = Environment.objects.filter(name="" if "\0" in name else name)
+    return rows.order_by(standing, "-created_at")
+
+
 def environment_called(organisation: Organisation, name: str) -> Environment:
     """The one that stands, else the last one that ended. One query. Raises EnvironmentUnknown."""
-    standing = Case(When(~Q(state__in=Environment.ENDED), then=Value(0)), default=Value(1))
-    rows = environments_of(organisation, with_ended=True).filter(name=name).order_by(standing, "-created_at")
-    found = None if "\0" in name else rows.first()
+    found = environments_called(name).filter(organisation=organisation).select_related("build", "organisation").first()
     if found is None:
         raise EnvironmentUnknown(name)
     return found
@@ -202,8 +207,12 @@ def deploys_since(organisation: Organisation, moment: datetime) -> Sequence[date
 
 def builds_of(organisation: Organisation) -> QuerySet[Provisioning]:
     """The runs that make environments, the newest first."""
-    runs = Provisioning.objects.filter(environment__organisation=organisation, kind=Provisioning.Kind.CREATE)
-    return runs.select_related("environment").order_by("-created_at", "-pk")
+    return builds().filter(environment__organisation=organisation).select_related("environment")
+
+
+def builds() -> QuerySet[Provisioning]:
+    """Those of all organisations."""
+    return Provisioning.objects.filter(kind=Provisioning.Kind.CREATE).order_by("-created_at", "-pk")
 
 
 def _require_entitled(tier: Tier | None, backend: str) -> None:

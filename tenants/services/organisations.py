@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
+from django.db.models import Case, Q, QuerySet, Value, When
 
 from tenants.models import Environment, Membership, Organisation, Role
 from tenants.naming import UnusableTenantId, is_uuid, schema_name_of
@@ -15,23 +16,29 @@ from tenants.services.people import add_member
 
 
 def organisation_meant(tenant: str, *, of_person: bool = False) -> Organisation | None:
-    """The organisation of a token's `caas_org_id`: the tenant id of one of its environments. One query.
+    """The first of `organisations_meant`. One query."""
+    return organisations_meant(tenant, of_person=of_person).first()
+
+
+def organisations_meant(tenant: str, *, of_person: bool = False) -> QuerySet[Organisation]:
+    """The organisation of a token's `caas_org_id`: the tenant id of one of its environments.
 
     In a token `of_person` it may be the organisation's own id too, which then counts more than a tenant id that is
     the same: people come before environments. They also stay when the one that they signed in to has been deleted.
     """
     try:
-        environments = Environment.objects.filter(schema_name=schema_name_of(tenant))
+        schema = schema_name_of(tenant)
     except UnusableTenantId:
-        return None
+        schema = ""
+    environments = Environment.objects.filter(schema_name=schema)
     if not of_person:
         environments = environments.exclude(state=Environment.State.DELETED)
-    found = Organisation.objects.filter(pk__in=environments.values("organisation"))
+    by_tenant = Q(pk__in=environments.values("organisation"))
     if not (of_person and is_uuid(tenant)):
-        return found.first()
-    own = UUID(tenant)
-    either = found.union(Organisation.objects.filter(pk=own)).order_by()
-    return max(either, key=lambda organisation: organisation.pk == own, default=None)
+        return Organisation.objects.filter(by_tenant).order_by("pk")
+    own = Q(pk=UUID(tenant))
+    first = Case(When(own, then=Value(0)), default=Value(1))
+    return Organisation.objects.filter(own | by_tenant).order_by(first)
 
 
 @transaction.atomic

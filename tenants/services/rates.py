@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
-
-from django.db import connection
 
 from cyoda.clock import Clock, system_clock
 from tenants.models import RateBucket
@@ -14,22 +13,24 @@ BURST = 10
 PER_SECOND = 1.0
 
 # Below zero nothing was taken: what the bucket holds is one more, so that asking too often costs nothing.
-_TAKE = """
-INSERT INTO tenants_ratebucket AS bucket (key, tokens, at) VALUES (%(key)s, %(burst)s - 1, %(now)s)
+TAKE = """
+INSERT INTO tenants_ratebucket AS bucket (key, tokens, at) VALUES (%s, %s - 1, %s)
 ON CONFLICT (key) DO UPDATE SET
-    tokens = least(%(burst)s, CASE WHEN bucket.tokens < 0 THEN bucket.tokens + 1 ELSE bucket.tokens END
-        + greatest(extract(epoch FROM %(now)s - bucket.at), 0) * %(rate)s) - 1,
-    at = greatest(bucket.at, %(now)s)
+    tokens = least(%s, CASE WHEN bucket.tokens < 0 THEN bucket.tokens + 1 ELSE bucket.tokens END
+        + greatest(extract(epoch FROM excluded.at - bucket.at), 0) * %s) - 1,
+    at = greatest(bucket.at, excluded.at)
 RETURNING tokens
 """
 
 
-def take(key: str, *, clock: Clock = system_clock) -> int | None:
-    """Take one token; None when there was one, else the seconds until there is."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, {"key": key, "burst": float(BURST), "rate": PER_SECOND, "now": clock()})
-        [(left,)] = cursor.fetchall()
-    return None if left >= 0 else max(1, math.ceil(-left / PER_SECOND))
+def taking(key: str, clock: Clock) -> Sequence[object]:
+    """The parameters of TAKE."""
+    return [key, float(BURST), clock(), float(BURST), PER_SECOND]
+
+
+def seconds_left(tokens: float) -> int | None:
+    """None when there was a token, else the seconds until there is."""
+    return None if tokens >= 0 else max(1, math.ceil(-tokens / PER_SECOND))
 
 
 def forget_full(*, clock: Clock = system_clock) -> None:

@@ -253,13 +253,13 @@ def test_what_nobody_foresaw_has_a_ticket_and_tells_nothing(
     assert b"division" not in answer.content
 
 
-def test_a_look_at_the_state_is_one_query_after_two_for_access(
-    organise: Organise, django_assert_num_queries: Any
-) -> None:
-    ann = organise()
-    ann.up()
-    with django_assert_num_queries(3) as asked:
-        ann("GET", "/envs/dev")
-    tables = ("tenants_organisation", "INTO tenants_ratebucket")
-    for table, query in zip((*tables, "tenants_provisioning"), asked.captured_queries, strict=True):
-        assert table in query["sql"]
+def test_a_look_at_the_state_is_one_statement(organise: Organise, django_assert_num_queries: Any) -> None:
+    ann, bob = organise(), organise("Globex")
+    build_id = ann.up().json()["build_id"]
+    for path, state in (("/envs/dev", "Queued"), (f"/builds/{build_id}", "Queued")):
+        with django_assert_num_queries(1):
+            assert ann("GET", path).json()["state"] == state
+        with django_assert_num_queries(1):
+            assert bob("GET", path).status_code == 404
+    with django_assert_num_queries(2):
+        assert len(ann("GET", "/envs").json()) == 1
