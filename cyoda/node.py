@@ -133,12 +133,13 @@ class Django:
 def _django() -> Django:
     from django.core.handlers.asgi import ASGIHandler
 
+    from cyoda.threads import KeptThreads
     from tenants.cloud.streams import EventStreams
     from tenants.ui.live import LiveStreams, Pages
 
     # WhiteNoise hands files over as iterators that block; Django reads each in a thread, whole, which they are fit for.
     warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
-    pages = LiveStreams(ASGIHandler(), Pages(), answer_on_loop)
+    pages = LiveStreams(KeptThreads(ASGIHandler()), Pages(), answer_on_loop)
     return Django(EventStreams(pages), pages)
 
 

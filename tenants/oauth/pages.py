@@ -134,7 +134,7 @@ def _question(
     granted = {name for place in places for name in scopes.allowed(scope.split(), place.membership.role)}
     texts = [text for name, text in scopes.TEXTS.items() if name in granted]
     place = places[0] if len(places) == 1 else None
-    return render(request, template, {"form": form, "client": TITLE, "texts": texts, "place": place, **more})
+    return render(request, template, {"form": form, "client": TITLE, "texts": texts, "asked_place": place, **more})
 
 
 def _require_ours(request: HttpRequest, credentials: dict[str, Any]) -> None:
