@@ -1,4 +1,4 @@
-// <copy-text>: a button that copies a text, its own (`data-text`) or that of the element `data-from` names.
+// <copy-value>: a button that copies a text, its own (`data-text`) or that of the element `data-from` names.
 // <copy-lines>: two such buttons in each row of the table inside, for its `data-path` and for its value.
 "use strict";
 
@@ -34,7 +34,7 @@ const copyButton = (label, text, caption = "") => {
   return button;
 };
 
-class CopyText extends HTMLElement {
+class CopyValue extends HTMLElement {
   connectedCallback() {
     const from = this.dataset.from;
     const label = this.dataset.label;
@@ -57,5 +57,5 @@ class CopyLines extends HTMLElement {
   }
 }
 
-customElements.define("copy-text", CopyText);
+customElements.define("copy-value", CopyValue);
 customElements.define("copy-lines", CopyLines);

@@ -11,6 +11,7 @@ import pytest
 from tests.browser.conftest import PASSWORD, Site, Visit, Visits, invite, operator
 from tests.browser.looks import check
 
+MODEL_TABS = ("fields", "states", "workflows", "schema", "keys", "indexes", "check", "versions", "rules")
 WORKFLOW = {
     "version": "1.1",
     "name": "parcel-life",
@@ -72,7 +73,7 @@ def test_data_is_found_from_the_overview(here: Visit, parcels: list[str]) -> Non
     here.page.go_back()
     tab(here, "Schema")
     assert '"weight"' in here.text
-    here.page.locator(".title .btn").click()
+    here.page.get_by_role("link", name="60 entities").click()
     assert "1 to 50 of 60 entities" in here.text
     here.click("Next")
     assert "51 to 60 of 60 entities" in here.text
@@ -216,13 +217,26 @@ def test_entities_are_made(here: Visit, parcels: list[str]) -> None:
 def test_a_model_is_discovered_gets_a_workflow_and_goes(here: Visit, parcels: list[str]) -> None:
     here.open(f"{here.path}models/new")
     here.page.locator("[name=name]").fill("a/b")
-    here.page.locator("[name=sample]").fill('{"total": 1.5, ')
-    here.click("Discover it")
-    assert "This is no JSON" in here.text
-    here.page.locator("[name=sample]").fill('{"total": 1.5}')
-    here.click("Discover it")
+    here.page.locator("[name=text]").fill('{"total": 1.5, ')
+    here.click("Show what comes of it")
+    assert "parse JSON" in here.text
+    sample = {"name": "sample.json", "mimeType": "application/json", "buffer": b'{"total": 1, "lines": [{"n": 1}]}'}
+    here.page.locator("[name=file]").set_input_files([sample])  # type: ignore[list-item] - a FilePayload
+    here.click("Show what comes of it")
+    assert "This makes a new model" in here.text
+    here.click("Import it")
     assert here.heading == "a/b 1"
-    assert "$.total" in here.text
+    assert "$.lines[*].n" in here.text
+    here.page.get_by_role("link", name="Add a sample").click()
+    here.page.locator("[name=format]").select_option("XML")
+    here.page.locator("[name=text]").fill("<o><total>1.5</total><code>x</code></o>")
+    here.click("Show what comes of it")
+    assert "This widens the model" in here.text
+    assert {row.inner_text() for row in here.page.locator("tbody tr").all()} == {
+        "$.total\tINTEGER\tDOUBLE", "$.code\tnew field\tSTRING"
+    }  # fmt: skip
+    here.click("Import it")
+    declare_and_check(here)
     tab(here, "Workflows")
     here.click("Edit and import")
     document = here.page.locator("[name=workflows]")
@@ -234,20 +248,62 @@ def test_a_model_is_discovered_gets_a_workflow_and_goes(here: Visit, parcels: li
     here.click("Show what it would change")
     here.page.get_by_role("button", name="Import").click()
     assert "imported and in force" in here.text
-    here.page.get_by_role("button", name="Lock").click()
+    here.page.get_by_role("button", name="Lock", exact=True).click()
     assert "entities can be stored" in here.text
-    here.page.locator("[name=level]").select_option("STRUCTURAL")
-    here.click("Allow it")
-    assert "documents may bring" in here.text
+    here.page.get_by_label("STRUCTURAL").check()
+    here.click("Set the level")
+    assert here.page.locator(".allowed").count() == 4
+    assert "It cannot be deleted while it is locked" in here.text
     here.click("Unlock")
     here.click("Delete")
     assert "The model is deleted." in here.text
 
 
+def declare_and_check(here: Visit) -> None:
+    """A unique key and an index of the model whose page is open, and a document tried against it."""
+    tab(here, "Unique keys")
+    here.page.get_by_label("$.code").check()
+    here.page.get_by_role("button", name="Declare").click()
+    assert "by-code" in here.text
+    tab(here, "Indexes")
+    here.page.get_by_label("@state").check()
+    here.page.locator("[name=id]").fill("states")
+    here.page.get_by_role("button", name="Declare").click()
+    assert "states" in here.page.locator(".rows").inner_text()
+    here.page.get_by_role("button", name="Drop").click()
+    assert "No index is declared" in here.text
+    tab(here, "Fields")
+    assert "unique: by-code" in here.text
+    tab(here, "Check")
+    here.click("Check it")
+    assert "The document fits the schema." in here.text
+    here.page.locator("[name=text]").fill('{"total": "much", "lines": [{"n": 1}, {"m": 1}]}')
+    here.click("Check it")
+    assert "lines[1].m" in here.text
+    assert "value of type STRING is not compatible with [DOUBLE]" in here.text
+    tab(here, "Versions")
+    here.click("Make another version from this one")
+    here.page.locator("[name=version]").fill("2")
+    here.click("Show what comes of it")
+    here.click("Import it")
+    assert here.heading == "a/b 2"
+    tab(here, "Versions")
+    here.click("Compare")
+    assert "They have the same fields with the same types." in here.text
+    here.page.get_by_role("link", name="a/b 1").click()
+
+
 def test_a_model_with_entities_stays_locked(here: Visit, parcels: list[str]) -> None:
+    here.open(f"{here.path}models/new?name=parcel&like=1")
+    here.click("Show what comes of it")
+    assert "The model is locked, so it takes no more samples" in here.text
+    here.click("parcel 2")
+    assert here.page.locator("[name=version]").input_value() == "2"
+    here.page.get_by_role("link", name="Cancel").click()
     here.page.get_by_role("link", name="parcel", exact=True).click()
-    here.click("Unlock")
-    assert "MODEL_HAS_ENTITIES" in here.text
+    tab(here, "Rules")
+    assert here.page.get_by_role("button", name="Unlock").is_disabled()
+    assert "Delete them first" in here.text
 
 
 def test_a_workflow_is_a_graph_that_the_keyboard_walks(visit: Visits, parcels: list[str]) -> None:
@@ -290,10 +346,11 @@ def test_every_page_fits_and_can_be_read(visit: Visits, parcels: list[str], widt
     session = enter(visit, "Owner")
     state = session.page.context.storage_state()
     browser = visit(scripts=True, viewport={"width": width, "height": 700}, color_scheme=scheme, storage_state=state)
-    pages = ["", "models/", *(f"models/parcel/1/{name}" for name in ("fields", "states", "workflows", "schema"))]
+    pages = ["", "models/", *(f"models/parcel/1/{name}" for name in MODEL_TABS), "models/new?name=parcel&like=1"]
     pages += [
         "entities/parcel/1/",
-        *(f"entities/{parcels[0]}/{name}" for name in ("data", "workflow", "history", "json")),
+        *(f"entities/{parcels[0]}/{name}" for name in ("data", "workflow", "history", "json", "edit", "compare")),
+        "entities/parcel/1/new",
     ]
     pages += [
         "provisioning",

@@ -14,8 +14,9 @@ from cyoda import jsonio
 from cyoda.errors import EntityModified
 from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
+from tenants.ui.console.confirming import confirmation
 from tenants.ui.console.entity import workflow_page
-from tenants.ui.console.guarding import ConfirmForm, not_confirmed
+from tenants.ui.console.guarding import not_confirmed
 from tenants.ui.console.place import Place, in_environment, show_form
 
 CHANGED = lazy("Nothing was done: somebody has changed this entity since you looked at it. Below it is as it is now.")
@@ -67,7 +68,7 @@ def _not_json(patch: str) -> str:
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     meta = place.api.get("entity", entity_id)["meta"]
-    form = ConfirmForm(place, request.POST if request.method == "POST" else None)
+    form = confirmation(request, place)
     key = meta["modelKey"]
     if form.is_valid():
         place.api.send("DELETE", "entity", entity_id)

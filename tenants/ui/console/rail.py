@@ -44,6 +44,7 @@ _PROVIDER = ("provider", "provider_new", "provider_invalidate", "provider_delete
 _TRUSTED_KEY = ("trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate", "trusted_key_delete")
 _MODEL = (
     "model", "model_tab", "model_new", "entities", "entity_views", "entity", "entity_tab", "entity_new", "entity_edit",
+    "model_check", "entity_delete", "compare", "fire",
 )  # fmt: skip
 
 ENVIRONMENT: tuple[Section, ...] = (

@@ -9,26 +9,11 @@ from typing import Any
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from tenants.ui.console.conditions import OPERATORS
 from tenants.ui.console.documents import SHOWN_VALUE, spelled
 
 Json = dict[str, Any]
 
-OPERATORS = {
-    "EQUALS": lazy("is"),
-    "NOT_EQUAL": lazy("is not"),
-    "IS_NULL": lazy("has no value"),
-    "NOT_NULL": lazy("has a value"),
-    "GREATER_THAN": lazy("is greater than"),
-    "GREATER_OR_EQUAL": lazy("is at least"),
-    "LESS_THAN": lazy("is less than"),
-    "LESS_OR_EQUAL": lazy("is at most"),
-    "CONTAINS": lazy("contains"),
-    "STARTS_WITH": lazy("starts with"),
-    "ENDS_WITH": lazy("ends with"),
-    "BETWEEN": lazy("is between"),
-    "BETWEEN_INCLUSIVE": lazy("is between, both included,"),
-    "MATCHES_PATTERN": lazy("matches the pattern"),
-}
 VERDICTS = {
     "MATCHES": lazy("true"),
     "DOES_NOT_MATCH": lazy("false"),

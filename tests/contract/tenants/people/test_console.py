@@ -23,6 +23,7 @@ OF_READERS = {"view_act", "search_start", "search_act", "export_start", "export_
 """Posted by whoever may look: what it changes is no data."""
 POSTED = OF_READERS | {
     "sample", "draft_begin", "draft_act", "draft_check", "workflow_switch", "fire", "model_act",
+    "model_keys", "model_indexes",
     "client_env", "provisioning_act", "provider_reload", "provider_reactivate",
 }  # fmt: skip
 OF_OWNERS = {
