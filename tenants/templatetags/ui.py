@@ -26,8 +26,10 @@ def control(field: BoundField) -> SafeString:
     """A form field's widget with the style sheet's class for its kind."""
     widget = field.field.widget
     kind = "form-select" if isinstance(widget, Select) else "form-control"
-    if isinstance(widget, CheckboxInput | RadioSelect):
+    if isinstance(widget, CheckboxInput):
         kind = "form-check-input"
+    elif isinstance(widget, RadioSelect):
+        kind = "choices"
     classes = f"{kind} {widget.attrs.get('class', '')}{' is-invalid' if field.errors else ''}"
     attrs: Any = {"class": classes, "placeholder": False}  # labels say it
     return field.as_widget(attrs=attrs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django import forms
@@ -131,7 +131,13 @@ def _rows(where: House, events: Sequence[AuditEvent]) -> list[Row]:
             event=event,
             who=names.get(event.actor_id) or event.actor_name,
             environment=environments.get(event.tenant_id, event.tenant_id),
-            changes=differences(event.before or {}, event.after or {}) if event.before or event.after else (),
+            changes=_changes(event),
         )
         for event in events
     ]
+
+
+def _changes(event: AuditEvent) -> list[Difference]:
+    """By the names of what became different."""
+    found = differences(event.before or {}, event.after or {})
+    return [replace(each, path=each.path.removeprefix("$.")) for each in found if each.path != "$"]

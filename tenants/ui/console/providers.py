@@ -51,7 +51,7 @@ def new_provider(request: HttpRequest, place: Place) -> HttpResponse:
                 raise
             form.refuse(refusal)
         else:
-            messages.success(request, _("The provider is registered: its tokens of from now on are accepted."))
+            messages.success(request, _("The provider is registered: tokens that it issues from now on are accepted."))
             return HttpResponseRedirect(place.url("providers"))
     verdict = try_out(place, form) if "try" in request.POST else None
     return show(request, place, "console/provider.html", form=form, verdict=verdict)
