@@ -35,7 +35,6 @@ from tenants.identity.oidc.fetching import Fetcher
 from tenants.identity.oidc.registration import Body, Registration, changes_of, check_tenant, registration_of, uri_of
 from tenants.identity.oidc.source import Source
 from tenants.identity.oidc.tokens import ProviderTokens
-from tenants.identity.oidc.trial import UNSAVED, Verdict, tried, unsaved
 from tenants.models import Environment
 from tenants.models import OidcProvider as OidcProviderRow
 from tenants.services import providers
@@ -78,25 +77,6 @@ class ProviderReactivation(Shape, kw_only=True):
     """Without `reactivateKeys` only the discovery document is fetched."""
 
     reactivate_keys: bool | None = True
-
-
-class Trial(Shape, kw_only=True):
-    """A token of a provider; without `provider` those that are registered are tried."""
-
-    token: str
-    provider: NewProvider | None = None
-
-
-class TrialResult(Shape, kw_only=True, omit_defaults=True):
-    """`failedCheck` is the first that fails, `reason` what it saw; the claims are proven only when none does."""
-
-    accepted: bool
-    failed_check: str | None = None
-    reason: str | None = None
-    provider_id: UUID | None = None
-    user_id: str | None = None
-    roles: list[str]
-    claims: Json | None = None
 
 
 class ProviderDocuments(Shape, kw_only=True, omit_defaults=True):
@@ -144,7 +124,7 @@ class ProviderEndpoints:
     async def register_provider(self, request: ApiRequest) -> Response:
         """Its tokens are accepted from now on; when its documents cannot be fetched, as soon as they can."""
         node = self._admitted()
-        registration = await self._registration(await _body(request), node)
+        registration = await checked_registration(await json_object(request), node, self._conf)
         check_tenant(request.principal.tenant)
         cap = self._conf.max_providers
         row = await node.change(request, lambda doer, tenant: providers.register(doer, tenant, registration, cap=cap))
@@ -172,7 +152,7 @@ class ProviderEndpoints:
     async def update_provider(self, request: ApiRequest) -> Response:
         """What is absent stays, null or an empty array clears. The documents are fetched anew in any case."""
         node, provider_id = self._admitted(), request.path_uuid("providerId")
-        changes = changes_of(await _body(request))
+        changes = changes_of(await json_object(request))
         row = await node.change(request, lambda doer, tenant: providers.update(doer, tenant, provider_id, changes))
         await node.tokens.refresh([provider_id])
         return json_response(_shown(row))
@@ -192,7 +172,7 @@ class ProviderEndpoints:
     )
     async def reactivate_provider(self, request: ApiRequest) -> Response:
         node, provider_id = self._admitted(), request.path_uuid("providerId")
-        with_keys = _reactivates_keys(await _body(request, optional=True))
+        with_keys = _reactivates_keys(await json_object(request, optional=True))
         row = await node.change(
             request, lambda doer, tenant: providers.reactivate(doer, tenant, provider_id, with_keys=with_keys)
         )
@@ -231,37 +211,12 @@ class ProviderEndpoints:
         row = await node.orm.run(lambda: providers.provider_of(environment, provider_id))
         return json_response(_documents_of(node.tokens.source_of(row.pk)))
 
-    @operation(
-        "Try a token with an OIDC provider, registered or not",
-        body=Trial,
-        answer=TrialResult,
-        errors=[Forbidden, NotImplementedHere, OidcSsrfBlocked, OidcProviderNotFound, StorageUnavailable],
-    )
-    async def try_token(self, request: ApiRequest) -> Response:
-        """Nothing is saved and nobody is signed in: it shows the claims, the roles they become, and what fails."""
-        node, body = self._admitted(), await _body(request)
-        token, settings = body.get("token"), body.get("provider")
-        if not isinstance(token, str) or not isinstance(settings, dict | None):
-            raise BadRequest(INVALID_BODY)
-        if settings is None:
-            environment = await node.environments.of(request)
-            rows = await node.orm.run(lambda: providers.providers_of(environment, active_only=True))
-            candidates = [providers.judged_by(row) for row in rows]
-        else:
-            candidates = [unsaved(request.principal.tenant, await self._registration(settings, node))]
-        roles_claim, now = self._conf.roles_claim, node.clock().timestamp()
-        found = await tried(token, candidates, node.fetcher, roles_claim=roles_claim, now=now)
-        if found is None:
-            raise OidcProviderNotFound
-        return json_response(_tried_result(found))
-
     def routes(self) -> Sequence[Route]:
         manage = Action.MANAGE_CLIENTS if self._node is not None else None  # in mock mode nobody is asked for a role
         rows = (
             ("POST", "", self.register_provider, manage),
             ("GET", "", self.list_providers, None),
             ("POST", "/reload", self.reload_providers, manage),
-            ("POST", "/test", self.try_token, manage),
             ("PATCH", "/{providerId}", self.update_provider, manage),
             ("GET", "/{providerId}/documents", self.show_documents, manage),
             ("DELETE", "/{providerId}", self.delete_provider, manage),
@@ -279,19 +234,20 @@ class ProviderEndpoints:
             raise NotImplementedHere("not yet implemented")
         return self._node
 
-    async def _registration(self, body: Body, node: NodeProviders) -> Registration:
-        """The checks of a new provider that need no row. Raises BadRequest, OidcSsrfBlocked."""
-        uri = uri_of(body, require_https=self._conf.require_https)
-        try:
-            await node.fetcher.check(uri)
-        except BlockedAddress:
-            raise OidcSsrfBlocked from None
-        except LookupFailed as failure:
-            raise BadRequest(str(failure)) from None
-        return registration_of(uri, body)
+
+async def checked_registration(body: Body, node: NodeProviders, conf: Oidc) -> Registration:
+    """The checks of a new provider that need no row. Raises BadRequest, OidcSsrfBlocked."""
+    uri = uri_of(body, require_https=conf.require_https)
+    try:
+        await node.fetcher.check(uri)
+    except BlockedAddress:
+        raise OidcSsrfBlocked from None
+    except LookupFailed as failure:
+        raise BadRequest(str(failure)) from None
+    return registration_of(uri, body)
 
 
-async def _body(request: ApiRequest, *, optional: bool = False) -> dict[str, Json]:
+async def json_object(request: ApiRequest, *, optional: bool = False) -> dict[str, Json]:
     """A JSON object; an absent optional one is empty. Raises BadRequest."""
     text = await request.body(BODY_LIMIT_BYTES, INVALID_BODY)
     if optional and not text.strip():
@@ -314,18 +270,6 @@ def _reactivates_keys(body: Body) -> bool:
             return value
         case _:
             raise BadRequest(INVALID_BODY)
-
-
-def _tried_result(verdict: Verdict) -> TrialResult:
-    return TrialResult(
-        accepted=verdict.failed_check is None,
-        failed_check=verdict.failed_check,
-        reason=verdict.reason,
-        provider_id=None if verdict.provider.id == UNSAVED else verdict.provider.id,
-        user_id=verdict.user_id,
-        roles=list(verdict.roles),
-        claims=verdict.claims,
-    )
 
 
 def _documents_of(source: Source | None) -> ProviderDocuments:

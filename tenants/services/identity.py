@@ -14,6 +14,7 @@ from tenants.api.administration import Administration
 from tenants.api.callers import CallersEnvironments
 from tenants.api.clients import ClientEndpoints, NodeClients
 from tenants.api.keypairs import KeyPairEndpoints, NodeKeys
+from tenants.api.provider_trials import TrialEndpoints
 from tenants.api.providers import NodeProviders, ProviderEndpoints
 from tenants.api.sign_in import NodeSignIn, SignInEndpoints
 from tenants.api.trusted_keys import NodeTrustedKeys, TrustedKeyEndpoints, TrustedKeyRules
@@ -107,6 +108,7 @@ class _Parts:
                 conf, NodeClients(orm=orm, environments=self._environments, registry=self._clients, clock=clock)
             ).routes(),
             *ProviderEndpoints(self._providers(), conf.oidc).routes(),
+            *TrialEndpoints(self._providers(), conf.oidc).routes(),
             *Administration(conf.iam.platform_tenant).routes(),
             *AccountEndpoints(accounts).routes(),
             *SignInEndpoints(people).routes(),
@@ -145,6 +147,7 @@ def _mock_identity(conf: Conf, accounts: NodeAccounts) -> Identity:
         *_trusted_key_endpoints(conf, None).routes(),
         *_client_endpoints(conf, None).routes(),
         *ProviderEndpoints(None, conf.oidc).routes(),
+        *TrialEndpoints(None, conf.oidc).routes(),
         *Administration(conf.iam.platform_tenant).routes(),
         *AccountEndpoints(accounts, MOCK_NAMES).routes(),
         *SignInEndpoints(None).routes(),

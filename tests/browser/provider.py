@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, quote_plus, urlencode, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -91,8 +91,9 @@ class Provider:
 
     def token(self, form: dict[str, str], authorization: str) -> dict[str, Any] | None:
         code = self.codes.pop(form.get("code", ""), None)
-        expected = base64.b64encode(f"{CLIENT_ID}:{CLIENT_SECRET}".encode()).decode()
-        if self.refuses_tokens or code is None or authorization != f"Basic {expected}":
+        pairs = (f"{CLIENT_ID}:{CLIENT_SECRET}", f"{CLIENT_ID}:{quote_plus(CLIENT_SECRET)}")
+        expected = [f"Basic {base64.b64encode(pair.encode()).decode()}" for pair in pairs]  # clients encode it or not
+        if self.refuses_tokens or code is None or authorization not in expected:
             return None
         verifier = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(verifier).rstrip(b"=").decode()

@@ -59,7 +59,7 @@ async def fetch_keys(discovery: Documents, fetcher: Fetcher) -> Documents:
 
 def parse_discovery(body: bytes) -> Documents:
     """Raises InvalidDocument."""
-    members = _object(body)
+    members = json_object(body)
     issuer, jwks_uri = members.get("issuer"), members.get("jwks_uri")
     if not isinstance(issuer, str) or not issuer or not isinstance(jwks_uri, str) or not jwks_uri:
         raise InvalidDocument("the discovery document needs an issuer and a jwks_uri")
@@ -68,7 +68,7 @@ def parse_discovery(body: bytes) -> Documents:
 
 def parse_keys(body: bytes) -> Keys:
     """The RSA keys that may sign with RS256, by id; all others are passed over. Raises InvalidDocument."""
-    members = _object(body).get("keys")
+    members = json_object(body).get("keys")
     if not isinstance(members, list):
         raise InvalidDocument("the key document has no keys")
     if len(members) > MAX_KEYS:
@@ -81,7 +81,8 @@ def parse_keys(body: bytes) -> Keys:
     return keys
 
 
-def _object(body: bytes) -> dict[str, Any]:
+def json_object(body: bytes) -> dict[str, Any]:
+    """Raises InvalidDocument."""
     try:
         value = jsonio.parse(body)
     except jsonio.InvalidJson:

@@ -10,7 +10,9 @@ import asyncio
 import ssl
 from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import httpcore
 
@@ -35,6 +37,17 @@ LOOKUPS_AT_ONCE = 16
 
 class FetchFailed(Exception):
     """The document was not had; the text says why, for the log."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is sent, and what of the answer is accepted; `content_types` None: any."""
+
+    method: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    content: bytes | None = None
+    content_types: Collection[str] | None = None
+    statuses: Collection[int] = (200,)
 
 
 class Fetcher:
@@ -65,19 +78,23 @@ class Fetcher:
 
     async def get(self, uri: str, *, content_types: Collection[str] | None = None) -> bytes:
         """The body of a 200, at most LIMIT_BYTES, of one of the content types. Raises FetchFailed."""
-        return await self._exchanged(uri, "GET", None, content_types)
+        return await self._exchanged(uri, _Message("GET", content_types=content_types))
 
     async def post(self, uri: str, body: bytes) -> None:
         """Have JSON accepted with a 200; the answer is read like a document. Raises FetchFailed."""
-        await self._exchanged(uri, "POST", body, None)
+        await self._exchanged(uri, _Message("POST", {"Content-Type": "application/json"}, body))
 
-    async def _exchanged(
-        self, uri: str, method: str, content: bytes | None, content_types: Collection[str] | None
-    ) -> bytes:
+    async def post_form(self, uri: str, form: Mapping[str, str], headers: Mapping[str, str]) -> bytes:
+        """The answer to a form, a refusal (400, 401) with what it says too. Raises FetchFailed."""
+        given = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        message = _Message("POST", given, urlencode(form).encode(), statuses=(200, 400, 401))
+        return await self._exchanged(uri, message)
+
+    async def _exchanged(self, uri: str, message: _Message) -> bytes:
         try:
             endpoint = parse_endpoint(uri, require_https=self._require_https)
             async with asyncio.timeout(self._budget_seconds):
-                return await self._exchange(endpoint, method, content, content_types)
+                return await self._exchange(endpoint, message)
         except (InvalidUri, LookupFailed) as error:
             raise FetchFailed(str(error)) from None
         except BlockedAddress as error:
@@ -90,21 +107,20 @@ class Fetcher:
     def close(self) -> None:
         self._lookups.shutdown(wait=False, cancel_futures=True)
 
-    async def _exchange(
-        self, endpoint: Endpoint, method: str, content: bytes | None, content_types: Collection[str] | None
-    ) -> bytes:
+    async def _exchange(self, endpoint: Endpoint, message: _Message) -> bytes:
         url = httpcore.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=endpoint.target)
         headers = [("Host", endpoint.authority), ("Accept", "application/json"), ("Accept-Encoding", "identity")]
-        if content is not None:
-            headers += [("Content-Type", "application/json"), ("Content-Length", str(len(content)))]
+        headers += message.headers.items()
+        if message.content is not None:
+            headers += [("Content-Length", str(len(message.content)))]
         backend = _JudgedBackend(self)
         async with (
             httpcore.AsyncConnectionPool(self._tls, network_backend=backend, keepalive_expiry=0) as pool,
             pool.stream(
-                method, url, headers=headers, content=content, extensions={"timeout": self._timeouts}
+                message.method, url, headers=headers, content=message.content, extensions={"timeout": self._timeouts}
             ) as answer,
         ):
-            _check_head(answer.status, dict(answer.headers), content_types)
+            _check_head(answer.status, dict(answer.headers), message)
             backend.bytes_left += LIMIT_BYTES
             body, parts = bytearray(), 0
             async for part in answer.aiter_stream():
@@ -165,15 +181,15 @@ class _BoundedStream(httpcore.AsyncNetworkStream):
         return self._stream.get_extra_info(info)
 
 
-def _check_head(status: int, headers: Mapping[bytes, bytes], content_types: Collection[str] | None) -> None:
+def _check_head(status: int, headers: Mapping[bytes, bytes], message: _Message) -> None:
     """Raises FetchFailed."""
-    if status != 200:
+    if status not in message.statuses:
         raise FetchFailed(f"status {status}")
     named = {name.lower(): value.decode("latin-1") for name, value in headers.items()}
     if named.get(b"content-encoding", "identity") != "identity":
         raise FetchFailed("the document is compressed")
     content_type = named.get(b"content-type", "").partition(";")[0].strip().lower()
-    if content_types is not None and content_type not in content_types:
+    if message.content_types is not None and content_type not in message.content_types:
         raise FetchFailed(f"content type {content_type[:60]!r}")
     length = named.get(b"content-length", "0")
     if length.isdigit() and int(length) > LIMIT_BYTES:

@@ -19,11 +19,12 @@ from tenants.ui.console.place import Place
 _FIELDS = {"issuers": "issuers", "expectedAudiences": "audiences", "rolesClaim": "roles_claim"}
 """Settings of the API, by the fields that they are typed into."""
 
+PATH = ("oauth", "oidc", "providers")
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 
 
 class ProviderForm(forms.Form):
-    """`token` is tried and never kept."""
+    """A provider's address, and what is expected of its tokens."""
 
     uri = forms.CharField(
         label=lazy("Discovery address"),
@@ -53,12 +54,6 @@ class ProviderForm(forms.Form):
         widget=forms.TextInput(_PLAIN),
         help_text=lazy("Empty: the installation's. A text with spaces, a list, or an object with roles as names."),
     )
-    token = forms.CharField(
-        label=lazy("A token to try"),
-        required=False,
-        widget=forms.Textarea({"rows": 4, "class": "code", **_PLAIN}),
-        help_text=lazy("Nothing of it is saved, and nobody is signed in with it."),
-    )
 
     @property
     def registration(self) -> dict[str, Any]:
@@ -80,6 +75,25 @@ class ProviderForm(forms.Form):
             raise refusal
         named = [field for name, field in _FIELDS.items() if name in refusal.detail]
         self.add_error(named[0] if named else "uri", refusal.detail)
+
+
+class TrialForm(forms.Form):
+    """How a token is had: pasted, or by signing in there. It is tried and never kept."""
+
+    token = forms.CharField(
+        label=lazy("A token"),
+        required=False,
+        widget=forms.Textarea({"rows": 4, "class": "code", **_PLAIN}),
+        help_text=lazy("Nothing of it is saved, and nobody is signed in with it."),
+    )
+    client_id = forms.CharField(
+        label=lazy("Or a client id at the provider"),
+        max_length=300,
+        required=False,
+        widget=forms.TextInput(_PLAIN),
+        help_text=lazy("You sign in there with it, and see what the token says that you get."),
+    )
+    scope = forms.CharField(label=lazy("Scope"), max_length=300, required=False, widget=forms.TextInput(_PLAIN))
 
 
 def edited(provider: dict[str, Any], data: Any) -> ProviderForm:
@@ -109,6 +123,7 @@ _CHECKS: dict[str, Promise] = {
     "iat": lazy("It was issued too early, or in the future."),
     "aud": lazy("It is meant for somebody else."),
     "sub": lazy("It does not say whom it speaks for."),
+    "sign-in": lazy("The provider gave no token for this sign-in."),
 }
 
 
@@ -132,17 +147,17 @@ class Verdict:
     claims: Sequence[Line]
 
 
-def try_out(place: Place, form: ProviderForm) -> Verdict | None:
-    """The API's verdict on the form's token under the form's settings; None when the form says why there is none."""
-    if not form.is_valid():
+def try_out(place: Place, form: ProviderForm, trial: TrialForm) -> Verdict | None:
+    """The API's verdict on the token under the form's settings; None when a form says why there is none."""
+    if not (form.is_valid() and trial.is_valid()):
         return None
-    token = form.cleaned_data["token"].strip()
+    token = trial.cleaned_data["token"].strip()
     if not token:
-        form.add_error("token", lazy("Paste a token of this provider."))
+        trial.add_error("token", lazy("Paste a token of this provider, or sign in."))
         return None
     body = {"token": token, "provider": form.registration}
     try:
-        return shown(place.api.send("POST", "oauth", "oidc", "providers", "test", body=jsonio.dumps(body)))
+        return shown(place.api.send("POST", *PATH, "test", body=jsonio.dumps(body)))
     except Refused as refusal:
         form.refuse(refusal)
         return None

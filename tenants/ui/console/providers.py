@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -11,15 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from cyoda import jsonio
-from cyoda.errors import NotImplementedHere, OidcInvalidTenant, OidcProviderNotFound
+from cyoda.errors import NotImplementedHere, OidcProviderNotFound
 from cyoda.permissions import Action
 from tenants.naming import is_uuid
 from tenants.ui.console.api import Refused
 from tenants.ui.console.confirming import confirmation
 from tenants.ui.console.place import Place, in_environment, show, show_form
-from tenants.ui.console.provider_form import ProviderForm, edited, try_out
-
-PATH = ("oauth", "oidc", "providers")
+from tenants.ui.console.provider_form import PATH, ProviderForm, TrialForm, edited, try_out
+from tenants.ui.console.provider_sign_in import begin
 
 
 @in_environment(Action.MANAGE_CLIENTS)
@@ -42,37 +42,46 @@ def provider_list(request: HttpRequest, place: Place) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new_provider(request: HttpRequest, place: Place) -> HttpResponse:
     """Register one; a token of it can be tried before."""
-    form = ProviderForm(request.POST or None)
-    if form.is_valid() and "try" not in request.POST:
-        try:
-            place.api.send("POST", *PATH, body=jsonio.dumps(form.registration))
-        except Refused as refusal:
-            if refusal.code == OidcInvalidTenant.code:
-                raise
-            form.refuse(refusal)
-        else:
-            messages.success(request, _("The provider is registered: tokens that it issues from now on are accepted."))
-            return HttpResponseRedirect(place.url("providers"))
-    verdict = try_out(place, form) if "try" in request.POST else None
-    return show(request, place, "console/provider.html", form=form, verdict=verdict)
+
+    def register(form: ProviderForm) -> str:
+        place.api.send("POST", *PATH, body=jsonio.dumps(form.registration))
+        return _("The provider is registered: tokens that it issues from now on are accepted.")
+
+    return _settings(request, place, ProviderForm(request.POST or None), register, place.url("provider_new"))
 
 
 @in_environment(Action.MANAGE_CLIENTS)
 @require_http_methods(["GET", "POST"])
 def provider(request: HttpRequest, place: Place, provider_id: UUID) -> HttpResponse:
     """Change what is expected of its tokens; one can be tried with the change before it is saved."""
-    known = _known(place, provider_id)
-    form = edited(known, request.POST or None)
-    if form.is_valid() and "try" not in request.POST:
+
+    def change(form: ProviderForm) -> str:
+        place.api.send("PATCH", *PATH, provider_id, body=jsonio.dumps(form.settings))
+        return _("The change is saved.")
+
+    form = edited(_known(place, provider_id), request.POST or None)
+    return _settings(request, place, form, change, place.url("provider", provider_id=provider_id))
+
+
+def _settings(
+    request: HttpRequest, place: Place, form: ProviderForm, save: Callable[[ProviderForm], str], action: str
+) -> HttpResponse:
+    """The page of a provider's settings: saved, or tried with a token, or tried by signing in."""
+    trial = TrialForm(request.POST or None, initial={"scope": "openid profile email"})
+    verdict = None
+    if "try" in request.POST:
+        verdict = try_out(place, form, trial)
+    elif "sign-in" in request.POST:
+        leading = begin(request, place, form, trial, action)
+        if leading is not None:
+            return leading
+    elif form.is_valid():
         try:
-            place.api.send("PATCH", *PATH, provider_id, body=jsonio.dumps(form.settings))
+            messages.success(request, save(form))
+            return HttpResponseRedirect(place.url("providers"))
         except Refused as refusal:
             form.refuse(refusal)
-        else:
-            messages.success(request, _("The change is saved."))
-            return HttpResponseRedirect(place.url("providers"))
-    verdict = try_out(place, form) if "try" in request.POST else None
-    return show(request, place, "console/provider.html", form=form, verdict=verdict, provider=known)
+    return show(request, place, "console/provider.html", form=form, trial=trial, verdict=verdict, action=action)
 
 
 @in_environment(Action.MANAGE_CLIENTS)

@@ -40,7 +40,9 @@ WORKFLOW_PAGES = (
 Section = tuple[Promise, tuple[Link, ...]]
 Sections = list[tuple[Promise, list[Shown]]]
 
-_PROVIDER = ("provider", "provider_new", "provider_invalidate", "provider_delete")
+_PROVIDER = (
+    "provider", "provider_new", "provider_invalidate", "provider_delete", "provider_sign_in", "provider_signed_in",
+)  # fmt: skip
 _TRUSTED_KEY = ("trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate", "trusted_key_delete")
 _MODEL = (
     "model", "model_tab", "model_new", "entities", "entity_views", "entity", "entity_tab", "entity_new", "entity_edit",

@@ -49,6 +49,8 @@ TABLE = {
     "GET /oauth/oidc/providers": ANYONE,
     "POST /oauth/oidc/providers/reload": TENANT,
     "POST /oauth/oidc/providers/test": TENANT,
+    "POST /oauth/oidc/providers/test/sign-in": TENANT,
+    "POST /oauth/oidc/providers/test/signed-in": TENANT,
     "PATCH /oauth/oidc/providers/{providerId}": TENANT,
     "DELETE /oauth/oidc/providers/{providerId}": TENANT,
     "GET /oauth/oidc/providers/{providerId}/documents": TENANT,

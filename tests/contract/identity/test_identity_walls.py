@@ -53,6 +53,20 @@ OWN: dict[str, Any] = {
     "POST /oauth/oidc/providers": {"wellKnownConfigUri": "{uri}"},
     "POST /oauth/oidc/providers/reload": None,
     "POST /oauth/oidc/providers/test": {"token": "{token}"},
+    "POST /oauth/oidc/providers/test/sign-in": {
+        "provider": {"wellKnownConfigUri": "{uri}"},
+        "clientId": "c",
+        "redirectUri": "r",
+        "state": "s",
+        "codeChallenge": "h",
+    },
+    "POST /oauth/oidc/providers/test/signed-in": {
+        "provider": {"wellKnownConfigUri": "{uri}"},
+        "clientId": "c",
+        "redirectUri": "r",
+        "code": "o",
+        "codeVerifier": "v",
+    },
 }
 """Routes by which a stranger makes or uses what is its own, with what the owner has too where that can be."""
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from django.test import Client as Browser
 
 from tenants.identity.keys import KeyPair
 from tenants.models import AuditEvent, Environment, OidcProvider, Organisation, Person, Role, TrustedKey
+from tests.browser.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.contract.http.conftest import signing_key
 from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
 from tests.contract.tenants.people.serving import Served, served
@@ -101,6 +104,46 @@ def test_a_token_is_tried_before_its_provider_is_registered(owner: Browser, node
     finally:
         node.run(idp.__aexit__())
     assert idp.asked[DISCOVERY] > 3
+
+
+def query_of(address: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+
+
+def signed_in(owner: Browser, dev: Environment, idp: Provider, form: dict[str, str]) -> str:
+    """The address to which the provider sends Ann back after she has signed in."""
+    assert owner.post(of("provider_new", dev), form)["Location"] == of("provider_sign_in", dev)
+    page = text(owner.get(of("provider_sign_in", dev)))
+    asked = query_of(re.findall(rf'href="({idp.url}/authorize[^"]+)"', page)[0])
+    assert (asked["client_id"], asked["code_challenge_method"]) == (CLIENT_ID, "S256")
+    return idp.approve(asked | {"email": "ann@example.org"}).removeprefix("http://testserver")
+
+
+def test_a_sign_in_at_the_provider_shows_what_its_token_says(owner: Browser, node: Served, dev: Environment) -> None:
+    with Provider() as idp:
+        uri = f"{idp.url}{DISCOVERY}"
+        form = {"uri": uri, "audiences": CLIENT_ID, "roles_claim": "email", "token": "", "sign-in": "yes"}
+        assert "Name a client" in text(owner.post(of("provider_new", dev), form))
+        form |= {"client_id": CLIENT_ID, "scope": "openid"}
+        assert "status 404" in text(owner.post(of("provider_new", dev), form | {"uri": f"{idp.url}/nowhere"}))
+        path = signed_in(owner, dev, idp, form)
+        assert "Fetch the token" in text(owner.get(path))
+        answer = text(owner.post(path, query_of(path) | {"secret": "wrong"}))
+        assert ("The provider gave no token" in answer, "invalid_grant" in answer) == (True, True)
+        assert owner.get(path)["Location"] == of("providers", dev)  # it is over
+
+        path = signed_in(owner, dev, idp, form)
+        back, given = of("provider_signed_in", dev), query_of(path)
+        for forged in ({"state": "another"}, {"state": ""}):
+            assert owner.get(back, given | forged)["Location"] == of("providers", dev)
+        refused = owner.get(back, {"state": given["state"], "error": "access_denied"})
+        assert refused["Location"] == of("provider_sign_in", dev)
+        assert "access_denied" in text(owner.get(of("provider_sign_in", dev)))
+        answer = text(owner.post(path, given | {"secret": CLIENT_SECRET}))
+        assert "The token would be accepted" in answer
+        assert ":id of ann@example.org</code>" in answer
+        assert f'value="{uri}"' in answer
+        assert not OidcProvider.objects.exists()
 
 
 def test_what_another_environment_owns_is_not_there(owner: Browser, node: Served, dev: Environment) -> None:

@@ -30,7 +30,7 @@ OF_OWNERS = {
     "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
     "provider_delete", "trusted_keys", "trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate",
-    "trusted_key_delete", "audit", "audit_export", "settings",
+    "trusted_key_delete", "provider_sign_in", "provider_signed_in", "audit", "audit_export", "settings",
 }  # fmt: skip
 SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env", "audit", "audit_export", "settings"}
 """Also of an environment that is not ready."""
