@@ -239,7 +239,7 @@ def test_what_a_role_permits_is_seen_before_it_is_given(owner: Browser, somebody
     path = at("member", acme, member_id=member.pk)
     assert "gained" not in owner.get(path).content.decode()
     considered = owner.get(path, {"role": Role.OWNER}).content.decode()
-    assert (considered.count("gained"), considered.count("lost")) == (6, 0)
+    assert (considered.count('class="gained"'), considered.count('class="lost"')) == (6, 0)
     assert owner.get(path, {"role": "ROLE_ADMIN"}).status_code == 404
     matrix = owner.get(at("roles", acme)).content.decode()
     assert matrix.count('class="granted"') == sum(map(len, TABLE.values()))
