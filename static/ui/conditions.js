@@ -91,6 +91,7 @@ class ConditionBuilder extends HTMLElement {
     if (value.tagName !== wanted) {
       const other = document.createElement(wanted);
       other.name = value.name;
+      other.setAttribute("aria-label", value.getAttribute("aria-label"));
       other.className = wanted === "SELECT" ? "form-select" : "form-control";
       if (wanted === "SELECT") other.append(new Option("true"), new Option("false"));
       value.replaceWith(other);
