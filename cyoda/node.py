@@ -29,6 +29,7 @@ from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.databases import use_database
 from cyoda.embedded import EmbeddedPostgres
 from cyoda.migrating import migrate_public
+from cyoda.news import NodeNews
 from cyoda.operators import ensure_operator, setup_path
 from cyoda.pages_api import NodePagesApi, answer_on_loop, asked_by_pages
 from cyoda.runtime import build_node
@@ -36,6 +37,7 @@ from cyoda.serving import Addresses, serve
 from cyoda.stores import NodeStores
 from tenants.services.directory import StoredTenants
 from tenants.services.identity import stored_identity
+from tenants.services.news import spread_by
 from tenants.services.off_loop import OrmThread
 from tenants.services.quotas import StoredQuotas
 from tenants.services.tiers import is_tier
@@ -73,13 +75,18 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     stores, orm = NodeStores(conf, url), OrmThread()
     tenants = StoredTenants(orm, stores.make_schema, auto_create=conf.platform.tenant_auto_create)
     identity = stored_identity(conf, system_clock, orm, tenants)
-    quotas = UsageCounter(StoredQuotas() if conf.quotas.enabled else None)
+    limits = StoredQuotas() if conf.quotas.enabled else None
+    quotas = UsageCounter(limits)
     django = LazyDjango()
     directory = directory_of(conf, url) if conf.cluster.enabled else None
     node = build_node(
         conf, stores.storage(tenants), fallback=django, identity=identity, quotas=quotas, directory=directory
     )
     own_loop = OnLoop(asyncio.get_running_loop())
+    rereads = [identity.refresh, tenants.refresh, *([] if limits is None else [limits.refresh])]
+    news = NodeNews(own_loop.loop, rereads, None if node.cluster is None else node.cluster.peers.look)
+    if node.cluster is not None:
+        node.cluster.look_by(news.look)
     operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)
 
     def announce(addresses: Addresses) -> None:
@@ -94,7 +101,7 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
         async with tenants:
             bearers = NodeBearers(identity.authenticator, own_loop, identity.issuer)
             pages = NodePagesApi(node.api, own_loop)
-            with asked_by_operators(operators), judged_by(bearers), asked_by_pages(pages):
+            with asked_by_operators(operators), judged_by(bearers), asked_by_pages(pages), spread_by(news):
                 await serve(node, announce, leave=django.stop)
     except DuplicateNode as error:
         raise NodeError(str(error)) from None

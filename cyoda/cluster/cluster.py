@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -51,6 +52,10 @@ def directory_of(conf: Conf, database_url: str) -> Directory:
     )
 
 
+async def _nothing() -> None:
+    """No configuration is kept in memory."""
+
+
 class Cluster:
     """Wired by the composition root; everything but `join` and `leave` returns at once."""
 
@@ -61,6 +66,7 @@ class Cluster:
         self._server: PeerServer | None = None
         self._credentials = peer_credentials(conf.cluster.hmac_key, conf.cluster.node_id)
         self.membership = Follower(directory, conf.cluster.node_id)
+        self._look: Callable[[], Awaitable[None]] = _nothing
         self.is_draining = False
         self.peers = Peers(
             self.membership,
@@ -73,6 +79,10 @@ class Cluster:
 
     def dispatcher(self, local: LocalDispatcher) -> ClusterDispatcher:
         return ClusterDispatcher(local, self.peers, wait=self._conf.engine.dispatch_wait_timeout)
+
+    def look_by(self, look: Callable[[], Awaitable[None]]) -> None:
+        """What peers have this node look at when they have changed it."""
+        self._look = look
 
     async def join(
         self, grpc_port: int, *, dispatcher: LocalDispatcher, api: AsgiApp, rpcs: grpc.GenericRpcHandler
@@ -90,9 +100,11 @@ class Cluster:
             takes_callouts=self.takes_callouts,
             api=api,
             rpcs=rpcs,
+            look=self._look,
         )
         self._own = self._described(grpc_port, await self._server.start())
         await self.membership.join(self._own)
+        await self._look()  # what changed before the others knew of this node
 
     async def leave(self, grace_s: float) -> None:
         """Finish what peers have asked, then withdraw. Leaving without having joined is fine."""

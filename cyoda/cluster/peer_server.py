@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID
 
@@ -31,7 +31,7 @@ class PeerServer:
     """Serves from `start` to `stop`.
 
     `takes_callouts` tells whether members may be asked for others now; `rpcs` are the handlers of the public service,
-    for calls that join a transaction of this node.
+    for calls that join a transaction of this node; `look` looks at the rows of configuration again.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class PeerServer:
         takes_callouts: Callable[[], bool],
         api: AsgiApp,
         rpcs: grpc.GenericRpcHandler,
+        look: Callable[[], Awaitable[None]],
     ) -> None:
         self._credentials = credentials
         self._address = f"{host}:{port}"
@@ -51,6 +52,7 @@ class PeerServer:
         self._takes_callouts = takes_callouts
         self._api = api
         self._rpcs = rpcs
+        self._look = look
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> int:
@@ -58,6 +60,7 @@ class PeerServer:
         server = grpc.aio.server(options=_OPTIONS)
         handlers = {
             "Give": grpc.unary_unary_rpc_method_handler(self._give),
+            "Look": grpc.unary_unary_rpc_method_handler(self._looked),
             "Http": grpc.stream_stream_rpc_method_handler(self._http),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(wire.SERVICE, handlers), self._rpcs))
@@ -82,6 +85,10 @@ class PeerServer:
         except (CyodaError, CalloutFailed) as error:
             reply = wire.refused(error, _asked(tried, known))
         return wire.encode(reply)
+
+    async def _looked(self, _message: bytes, _context: Context) -> bytes:
+        await self._look()
+        return b""
 
     async def _http(self, frames: AsyncIterator[bytes], context: Context) -> None:
         head = wire.decode_request_head(await anext(frames))

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import grpc
 import grpc.aio
+import structlog
 
 from cyoda.cluster import wire
 from cyoda.cluster.credentials import PeerCredentials, host_name
@@ -28,6 +29,7 @@ from workflows.compute.cluster import PeerUnreached
 from workflows.compute.events import Errand, Response
 
 CONNECT_SECONDS = 2.0
+LOOK_SECONDS = 2.0
 _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -40,6 +42,7 @@ _OPTIONS: tuple[tuple[str, int | str], ...] = (
     ("grpc.use_local_subchannel_pool", 1),
 )
 _UNKNOWN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+log = structlog.get_logger(__name__)
 Metadata = Sequence[tuple[str, str | bytes]]
 
 
@@ -84,6 +87,20 @@ class Peers:
         if tried is not None and answered.asked is not None:
             tried.add(answered.asked)
         return answered.outcome()
+
+    # --- changes of configuration -------------------------------------------------------------------------------
+
+    async def look(self) -> None:
+        """Have every other node look at the configuration's rows; one that does not answer in time finds out later."""
+        view = self._membership.view
+        await asyncio.gather(*(self._told_to_look(node_id) for node_id in list(view.nodes) if node_id != view.own_id))
+
+    async def _told_to_look(self, node_id: str) -> None:
+        try:
+            channel = await self._connected(node_id)
+            await channel.unary_unary(wire.LOOK)(b"", timeout=LOOK_SECONDS)
+        except (PeerUnreached, grpc.aio.AioRpcError) as error:
+            log.warning("a node has not looked at a change", node=node_id, reason=type(error).__name__)
 
     # --- requests that join a transaction elsewhere -------------------------------------------------------------
 

@@ -22,6 +22,7 @@ from workflows.core.callout import CalloutFailed
 SERVICE = "cyoda.cluster.v1.Peer"
 GIVE = f"/{SERVICE}/Give"
 HTTP = f"/{SERVICE}/Http"
+LOOK = f"/{SERVICE}/Look"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

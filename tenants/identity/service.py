@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,18 +25,23 @@ MOCK_TENANT = "mock-tenant"
 MOCK_USER = "mock-user-001"
 
 
+async def nothing_to_refresh() -> None:
+    """All is in the settings."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """What the edges need: who calls, and the routes that hand out tokens and keys.
 
     `issuer` signs tokens of people; there is none in mock mode. `background` is entered while the node runs: it keeps
-    keys and providers as the rows have them.
+    keys and providers as the rows have them; `refresh` has it look at them now (it raises StorageUnavailable).
     """
 
     authenticator: Authenticator
     routes: Sequence[Route]
     background: AbstractAsyncContextManager[object] = field(default_factory=nullcontext)
     issuer: TokenIssuer | None = None
+    refresh: Callable[[], Awaitable[None]] = nothing_to_refresh
 
 
 def identity_service(conf: Conf, clock: Clock) -> Identity:

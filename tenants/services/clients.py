@@ -23,6 +23,7 @@ from tenants.models import Client as ClientRow
 from tenants.models import Environment, Organisation
 from tenants.naming import schema_name_of
 from tenants.services.audit import PLATFORM, Doer, record
+from tenants.services.news import announce
 from tenants.services.off_loop import OrmThread
 
 KEPT_SECONDS = 0.75
@@ -85,6 +86,7 @@ def rotate_secret(
         row.previous_secret_hash, row.previous_secret_until = "", None
     row.secret_hash, row.secret_start = hash_generated(secret), start_of(secret)
     row.save()
+    announce()
     until = row.previous_secret_until
     after = {"previousSecretUntil": until.isoformat() if until else None}
     record(doer, "secret rotated", ("client", row.id), owner=row.environment, after=after)
@@ -97,6 +99,7 @@ def delete_client(doer: Doer, client: ClientRow) -> None:
     row = _locked(client)
     record(doer, "deleted", ("client", row.id), owner=row.environment, before=_state(row))
     row.delete()
+    announce()
 
 
 def start_of(secret: str) -> str:
@@ -177,6 +180,10 @@ class StoredClients:
     def forget(self, client_id: str) -> None:
         """Look at the row again when the client comes next: it was changed here."""
         self._kept.pop(client_id, None)
+
+    def forget_all(self) -> None:
+        """Look at every row again: some were changed elsewhere."""
+        self._kept.clear()
 
     def used(self, client: Client) -> None:
         """Write the time of use beside the caller, at most once a minute."""

@@ -11,6 +11,7 @@ from django.db.models import F
 
 from cyoda.errors import StorageUnavailable
 from tenants.models import Epoch
+from tenants.services.news import announce
 from tenants.services.off_loop import OrmThread
 
 LOOK_SECONDS = 0.5
@@ -27,6 +28,7 @@ def raise_epoch(name: Epoch.Name) -> None:
     """Inside the transaction of the change; concurrent changes of one kind follow each other."""
     Epoch.objects.bulk_create([Epoch(name=name)], ignore_conflicts=True)
     Epoch.objects.filter(pk=name).update(number=F("number") + 1)
+    announce()
 
 
 def epochs() -> dict[str, int]:

@@ -53,7 +53,7 @@ def stored_identity(conf: Conf, clock: Clock, orm: OrmThread, directory: StoredT
     if conf.iam.mode == "mock":
         return _mock_identity(conf, NodeAccounts(orm=orm, clock=clock, has_quotas=conf.quotas.enabled))
     parts = _Parts(conf, clock, orm, directory)
-    return Identity(parts.authenticator, parts.routes(), parts.background(), parts.issuer)
+    return Identity(parts.authenticator, parts.routes(), parts.background(), parts.issuer, parts.refresh)
 
 
 class _Parts:
@@ -91,6 +91,11 @@ class _Parts:
             async with self._freshness:
                 yield
             await self._clients.settle()
+
+    async def refresh(self) -> None:
+        """Raises StorageUnavailable."""
+        self._clients.forget_all()
+        await self._freshness.look()
 
     def routes(self) -> list[Route]:
         conf, orm, clock = self._conf, self._orm, self._clock

@@ -11,6 +11,7 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, close_old_connections, connections
 
 from cyoda.errors import StorageUnavailable
+from tenants.services import news
 
 ANSWER_SECONDS = 4.0
 SLOW_THREADS = 4
@@ -26,12 +27,17 @@ class OrmThread:
 
     async def run(self, ask: Callable[[], T]) -> T:
         """Raises StorageUnavailable when the database does not answer within a few seconds."""
-        answer = asyncio.get_running_loop().run_in_executor(self._thread, _in_context(_asked, ask))
+        found: list[None] = []
+        collecting = _in_context(_collecting(found), ask)
+        asked = asyncio.get_running_loop().run_in_executor(self._thread, collecting)
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await answer
+                answer = await asked
         except TimeoutError:
             raise StorageUnavailable from None
+        if found:
+            await news.spread()
+        return answer
 
     async def close(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._thread, connections.close_all)
@@ -50,6 +56,16 @@ class OrmThreads:
 
     def close(self) -> None:
         self._threads.shutdown()
+
+
+def _collecting(found: list[None]) -> Callable[[Callable[[], T]], T]:
+    """Asks, and leaves the news of it in `found`."""
+
+    def asked(ask: Callable[[], T]) -> T:
+        news.collected.set(found)
+        return _asked(ask)
+
+    return asked
 
 
 def _in_context(run: Callable[[Callable[[], T]], T], ask: Callable[[], T]) -> Callable[[], T]:

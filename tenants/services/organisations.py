@@ -12,6 +12,7 @@ from django.db.models import Case, Q, QuerySet, Value, When
 from tenants.models import Environment, Membership, Organisation, Role
 from tenants.naming import UnusableTenantId, is_uuid, schema_name_of
 from tenants.services.audit import Doer, record
+from tenants.services.news import announce
 from tenants.services.people import add_member
 
 
@@ -64,7 +65,7 @@ def rename_organisation(doer: Doer, organisation: Organisation, name: str) -> No
 
 
 def suspend_organisations(doer: Doer, organisations: Iterable[Organisation]) -> None:
-    """Within about a second every node refuses their callers; running requests finish."""
+    """Every node refuses their callers then; running requests finish."""
     _enter(doer, organisations, Organisation.State.SUSPENDED)
 
 
@@ -75,6 +76,7 @@ def activate_organisations(doer: Doer, organisations: Iterable[Organisation]) ->
 @transaction.atomic
 def _enter(doer: Doer, organisations: Iterable[Organisation], state: Organisation.State) -> None:
     """Those that are in the state already are left alone."""
+    announce()
     ids = [organisation.pk for organisation in organisations]
     for organisation in Organisation.objects.select_for_update().filter(pk__in=ids).exclude(state=state):
         before, organisation.state = organisation.state, state

@@ -159,6 +159,23 @@ async def test_what_one_node_has_answered_the_next_one_knows(person: Person) -> 
         refused(await person.next.post(f"/entity/JSON/{name}/1", json={"amount": 3}), 409, "MODEL_NOT_LOCKED")
 
 
+async def test_what_a_client_may_do_is_the_same_on_every_node_at_once(person: Person) -> None:
+    async def token(client: dict[str, Any]) -> int:
+        credentials = (client["client_id"], client["client_secret"])
+        form = {"grant_type": "client_credentials"}
+        answer = await person.next.post("/oauth/token", data=form, auth=httpx.BasicAuth(*credentials))
+        return answer.status_code
+
+    for _ in range(2):
+        client = ok(await person.next.post("/clients"))
+        assert [await token(client) for _ in person.nodes] == [200, 200, 200]
+        rotated = ok(await person.next.put(f"/clients/{client['client_id']}/secret"))
+        assert [await token(client) for _ in person.nodes] == [401, 401, 401]
+        assert [await token(rotated) for _ in person.nodes] == [200, 200, 200]
+        ok(await person.next.delete(f"/clients/{client['client_id']}"))
+        assert [await token(rotated) for _ in person.nodes] == [401, 401, 401]
+
+
 async def test_updates_of_one_entity_through_all_nodes_end_in_one_history(person: Person) -> None:
     await model(person.next, "counter")
     (entity_id,) = ok(await create(person.next, "counter"))[0]["entityIds"]
