@@ -13,6 +13,7 @@ import structlog
 
 from cyoda import __version__
 from cyoda.clock import utc_text
+from cyoda.cluster import wire
 from cyoda.cluster.credentials import derived, peer_credentials
 from cyoda.cluster.directory import Directory
 from cyoda.cluster.embedded import EmbeddedDirectory
@@ -75,6 +76,7 @@ class Cluster:
             forward_timeout=conf.engine.dispatch_forward_timeout,
             proxy_timeout=conf.engine.proxy_timeout,
         )
+        self._registry = registry
         registry.listener = self
 
     def dispatcher(self, local: LocalDispatcher) -> ClusterDispatcher:
@@ -101,6 +103,7 @@ class Cluster:
             api=api,
             rpcs=rpcs,
             look=self._look,
+            status=self.status,
         )
         self._own = self._described(grpc_port, await self._server.start())
         await self.membership.join(self._own)
@@ -115,6 +118,16 @@ class Cluster:
 
     def takes_callouts(self) -> bool:
         return not self.is_draining and self.membership.is_current
+
+    def status(self) -> wire.Status:
+        members = self._registry.members()
+        return wire.Status(
+            nodes=sorted(self.membership.view.nodes),
+            is_current=self.membership.is_current,
+            members=len(members),
+            in_flight=sum(member.in_flight for member in members),
+            waiting=self._registry.admission.waiting,
+        )
 
     def obstacle(self) -> str | None:
         """Why the node should get no requests now."""

@@ -45,6 +45,7 @@ class PeerServer:
         api: AsgiApp,
         rpcs: grpc.GenericRpcHandler,
         look: Callable[[], Awaitable[None]],
+        status: Callable[[], wire.Status],
     ) -> None:
         self._credentials = credentials
         self._address = f"{host}:{port}"
@@ -53,6 +54,7 @@ class PeerServer:
         self._api = api
         self._rpcs = rpcs
         self._look = look
+        self._status = status
         self._server: grpc.aio.Server | None = None
 
     async def start(self) -> int:
@@ -61,6 +63,7 @@ class PeerServer:
         handlers = {
             "Give": grpc.unary_unary_rpc_method_handler(self._give),
             "Look": grpc.unary_unary_rpc_method_handler(self._looked),
+            "Status": grpc.unary_unary_rpc_method_handler(self._told),
             "Http": grpc.stream_stream_rpc_method_handler(self._http),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(wire.SERVICE, handlers), self._rpcs))
@@ -89,6 +92,9 @@ class PeerServer:
     async def _looked(self, _message: bytes, _context: Context) -> bytes:
         await self._look()
         return b""
+
+    async def _told(self, _message: bytes, _context: Context) -> bytes:
+        return wire.encode(self._status())
 
     async def _http(self, frames: AsyncIterator[bytes], context: Context) -> None:
         head = wire.decode_request_head(await anext(frames))

@@ -192,12 +192,17 @@ class Peers:
             return known[1]
         if node is None:
             raise PeerUnreached(node_id)
-        options = (*_OPTIONS, ("grpc.ssl_target_name_override", host_name(node_id)))
-        channel = grpc.aio.secure_channel(node.peer, self._credentials.channel(), options=options)
+        channel = channel_to(node, self._credentials)
         self._channels[node_id] = node, channel
         if known is not None:
             await known[1].close()
         return channel
+
+
+def channel_to(node: NodeInfo, credentials: PeerCredentials) -> grpc.aio.Channel:
+    """A channel on which only this node answers."""
+    options = (*_OPTIONS, ("grpc.ssl_target_name_override", host_name(node.id)))
+    return grpc.aio.secure_channel(node.peer, credentials.channel(), options=options)
 
 
 class HttpAnswer:

@@ -23,6 +23,7 @@ SERVICE = "cyoda.cluster.v1.Peer"
 GIVE = f"/{SERVICE}/Give"
 HTTP = f"/{SERVICE}/Http"
 LOOK = f"/{SERVICE}/Look"
+STATUS = f"/{SERVICE}/Status"
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +71,19 @@ class AnswerHead(msgspec.Struct, frozen=True, kw_only=True):
     headers: list[tuple[bytes, bytes]]
 
 
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself."""
+
+    nodes: list[str]
+    """ids of the nodes that it sees"""
+    is_current: bool
+    members: int
+    in_flight: int
+    """callouts that its members owe"""
+    waiting: int
+    """callouts that wait for room"""
+
+
 _REFUSALS: dict[str, type[CyodaError]] = {
     refusal.code: refusal
     for refusal in (NoComputeMemberForTag, DispatchTimeout, ComputeMemberDisconnected, ServerError)
@@ -78,6 +92,7 @@ _encoder = msgspec.msgpack.Encoder()
 _json = msgspec.json.Encoder()
 decode_request = msgspec.msgpack.Decoder(Request).decode
 decode_reply = msgspec.msgpack.Decoder(Reply).decode
+decode_status = msgspec.msgpack.Decoder(Status).decode
 decode_request_head = msgspec.msgpack.Decoder(RequestHead).decode
 decode_answer_head = msgspec.msgpack.Decoder(AnswerHead).decode
 

@@ -125,7 +125,7 @@ class ZookeeperSession:
         self._client.start_async()
         async with asyncio.timeout(self._limit_s):
             await self._connected.wait()
-        for folder in (self._nodes, self._own):
+        for folder in (self._nodes, self._members):
             await self._make(folder)
 
     # --- Session ------------------------------------------------------------------------------------------------
