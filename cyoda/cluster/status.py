@@ -88,19 +88,11 @@ def lines(status: ClusterStatus) -> Iterator[str]:
     yield f"Membership in {status.directory}: {len(status.nodes)} node{'' if len(status.nodes) == 1 else 's'}"
     rows = [("NODE", "STATE", "VERSION", "PEER ADDRESS", "MEMBERS", "IN FLIGHT", "WAITING", "SINCE")]
     for node in status.nodes:
-        said = ("-", "-") if node.said is None else (str(node.said.in_flight), str(node.said.waiting))
-        state = node.info.state if node.said is not None else "silent"
-        rows.append(
-            (
-                node.info.id,
-                state,
-                node.info.version,
-                node.info.peer,
-                str(len(node.members)),
-                *said,
-                node.info.started_at,
-            )
-        )
+        info, said, members = node.info, node.said, str(len(node.members))
+        state, in_flight, waiting = "silent", "-", "-"
+        if said is not None:
+            state, in_flight, waiting = info.state, str(said.in_flight), str(said.waiting)
+        rows.append((info.id, state, info.version, info.peer, members, in_flight, waiting, info.started_at))
     yield from _table(rows)
     by_tag = members_by_tag(status)
     if by_tag:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cyoda.cluster.credentials import peer_credentials
 from cyoda.cluster.directory import Directory
 from cyoda.cluster.status import cluster_status, lines
-from tests.cluster.conftest import SECRET, ClusterNode
+from tests.cluster.conftest import SECRET, ClusterNode, knows
 from tests.cluster.test_dispatch import join
 
 
@@ -16,6 +16,7 @@ async def test_the_status_shows_nodes_members_by_tag_and_who_does_not_answer(
     await join(a, "red", seen_by=[a, b, c])
     await join(b, "red", "blue", seen_by=[a, b, c])
     await join(b, seen_by=[])
+    await knows(a, lambda view: len(view.members["b"]) == 2)
     status = await cluster_status(directory, peer_credentials(SECRET.encode(), "status"))
     shown = [line.split() for line in lines(status)]
     assert shown[0] == ["Membership", "in", "PostgreSQL:", "3", "nodes"]
