@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 import secrets
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import structlog
@@ -92,7 +92,12 @@ def build_node(
     local = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=metrics.observe_dispatch)
     cluster = None if directory is None else Cluster(conf, directory, members, tokens)
     compute = local if cluster is None else cluster.dispatcher(local)
-    platform = _platform(conf, storage, metrics, clock, new_id, tokens, compute, quotas)
+    platform = replace(
+        _platform(conf, storage, metrics, clock, new_id, tokens, compute, quotas),
+        registry=members,
+        node_id=conf.cluster.node_id,
+        **({} if cluster is None else {"elsewhere": cluster.members_elsewhere}),
+    )
     identity = identity or identity_service(conf, clock)
     owners = None if cluster is None else cluster.peers
     api = _api(conf, platform, identity, metrics, fallback, quotas, owners)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -25,9 +25,10 @@ from cyoda.cluster.tokens import JoinTokens
 from cyoda.cluster.zookeeper import ZookeeperDirectory, ZookeeperOptions, ZookeeperTls
 from cyoda.conf import Conf
 from cyoda.http.app import AsgiApp
+from cyoda.principal import TenantId
 from workflows.compute.cluster import ClusterDispatcher
 from workflows.compute.dispatcher import LocalDispatcher
-from workflows.compute.members import Member, Registry
+from workflows.compute.members import Member, MemberElsewhere, Registry
 
 log = structlog.get_logger(__name__)
 
@@ -145,6 +146,17 @@ class Cluster:
             node.state == "serving" and node.id != self._conf.cluster.node_id
             for node in self.membership.view.nodes.values()
         )
+
+    def members_elsewhere(self, tenant: TenantId) -> Sequence[MemberElsewhere]:
+        """As far as this node knows now."""
+        view = self.membership.view
+        return [
+            MemberElsewhere(member.id, node_id, member.tags)
+            for node_id, members in view.members.items()
+            if node_id != view.own_id
+            for member in members.values()
+            if member.tenant == tenant
+        ]
 
     # --- MembersListener ----------------------------------------------------------------------------------------
 

@@ -28,12 +28,21 @@
       this.voice = Object.assign(document.createElement("span"), { className: "visually-hidden" });
       this.voice.setAttribute("role", "status");
       this.replaceChildren(this.text, this.button, this.voice);
+      if (this.dataset.follow) this.offerToFollow();
       this.button.addEventListener("click", () => this.hold(!this.isHeld));
       document.addEventListener("visibilitychange", () => this.resume());
       window.addEventListener("pagehide", () => this.close());
       setInterval(() => this.tick(), 1000);
       this.heard();
       this.hold(false);
+    }
+
+    // What is new is at the end: the reader may want it in view.
+    offerToFollow() {
+      const label = Object.assign(document.createElement("label"), { className: "live-follow" });
+      this.following = Object.assign(document.createElement("input"), { type: "checkbox", className: "form-check-input" });
+      label.append(this.following, ` ${this.dataset.followText}`);
+      this.insertBefore(label, this.button);
     }
 
     get isPaused() {
@@ -119,6 +128,7 @@
       }
       if (said() !== before) this.voice.textContent = said();
       this.heard();
+      if (this.following?.checked) document.querySelector(this.dataset.follow)?.scrollIntoView({ block: "nearest" });
       document.dispatchEvent(new CustomEvent("live:shown"));
       if (parts.querySelector("[data-live-over]")) this.end(this.dataset.over);
     }

@@ -61,6 +61,15 @@ def live_path(request: HttpRequest) -> str:
 
 register.filter("moment", moments.moment)
 register.filter("ago", moments.ago)
+register.filter("lasting", moments.lasting)
+
+
+@register.simple_tag
+def query_with(request: HttpRequest, name: str, value: object) -> str:
+    """The address' query with another value of one of its names."""
+    query = request.GET.copy()
+    query[name] = str(value)
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag

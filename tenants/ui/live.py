@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.handlers.asgi import ASGIRequest
 from django.core.handlers.base import BaseHandler
@@ -40,6 +40,17 @@ _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-accel-buffering", b"no"),
 )
+
+
+class Call(Protocol):
+    """A request of a page to the API (tenants.ui.console.api)."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
+
 
 Asgi = Callable[[Any, Any, Any], Any]
 Ask = Callable[[Principal, str], Awaitable[bytes]]
@@ -66,6 +77,12 @@ def note(request: HttpRequest, principal: Principal | None, targets: tuple[str, 
     if isinstance(look, Look):
         look.person, look.principal = request.user.pk, principal
         look.targets = None if principal is None or not targets else targets
+
+
+def targets_of(calls: Iterable[Call]) -> tuple[str, ...]:
+    """What is to be asked again; nothing when the page has asked otherwise than by GET."""
+    asked = list(calls)
+    return tuple(call.target for call in asked) if all(call.method == "GET" for call in asked) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,21 @@ def ago(value: Any) -> str:
     return "" if instant is None else _time(instant, str(naturaltime(instant)))
 
 
+def lasting(ms: Any) -> str:
+    """How long something took, in milliseconds: `0.4 ms`, `12 ms`, `3.4 s`, `2 m 5 s`, `3 h 20 m`."""
+    ms = float(ms)
+    if ms < 1000:
+        return f"{ms:.1f} ms" if ms < 10 else f"{ms:.0f} ms"
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, seconds = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {seconds} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} m" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
 def _time(instant: datetime, shown: str) -> str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', instant.isoformat(), in_zone(instant, fine=True), shown

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
+
 from tests.conformance.home import NOON, TICK, Home, new_id
 from workflows.core.message import Message
 
@@ -36,3 +38,18 @@ async def test_deleting_messages_answers_which_existed(home: Home) -> None:
     assert await home.store.message(home.tenant, kept.id) == kept
     assert list(await home.store.delete_messages(home.tenant, [one.id])) == []
     assert list(await home.store.delete_messages(home.tenant, [])) == []
+
+
+async def test_messages_are_listed_newest_first_a_page_at_a_time(home: Home) -> None:
+    sent = [msgspec.structs.replace(message(), created_at=NOON + n // 2 * TICK) for n in range(5)]
+    for one in sent:
+        await home.store.put_message(home.tenant, one)
+    order = sorted(sent, key=lambda one: (one.created_at, one.id), reverse=True)
+    found = await home.store.messages(home.tenant, limit=3)
+    assert [head.id for head in found] == [one.id for one in order[:3]]
+    assert (found[0].header, found[0].payload_bytes, found[0].created_at) == (
+        order[0].header, len(order[0].payload), order[0].created_at
+    )  # fmt: skip
+    last = (found[-1].created_at, found[-1].id)
+    rest = await home.store.messages(home.tenant, before=last, limit=3)
+    assert [head.id for head in rest] == [one.id for one in order[3:]]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from uuid import UUID
 
+import msgspec
+from msgspec import Meta
+
+from cyoda.clock import utc_text
 from cyoda.errors import BadRequest, EntityNotFound, InvalidParameter, PayloadTooLarge, StorageUnavailable
 from cyoda.http import binding
 from cyoda.http.operation import header, operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_bytes, json_response
 from workflows.api.binding import DEFAULT_TIMEOUT_MS, limited_body
-from workflows.api.wire import Int32, Int64, Json, Shape
+from workflows.api.wire import Int32, Int64, Json, Moment, Shape
 from workflows.core.message import MessageHeader, all_ids, parse_id_texts
 from workflows.services import messages
 from workflows.services.platform import Platform
@@ -71,6 +76,42 @@ async def create_message(request: ApiRequest, platform: Platform) -> Response:
 async def get_message(request: ApiRequest, platform: Platform) -> Response:
     message = await messages.get_message(request.principal, request.path_uuid("messageId"), platform=platform)
     return json_bytes(b'{"header":%b,"metaData":%b,"content":%b}' % (message.header, message.metadata, message.payload))
+
+
+class ListedMessage(Shape, frozen=True, kw_only=True):
+    """`payloadBytes` is how long its content is; the content is read by the id."""
+
+    id: UUID
+    created_at: Moment
+    header: MessageHeader
+    payload_bytes: int
+
+
+class MessagePage(Shape, frozen=True, kw_only=True):
+    items: list[ListedMessage]
+    next_cursor: str = ""
+
+
+@operation(
+    "List messages, newest first (our own addition to the API)",
+    query("limit", Annotated[int, Meta(ge=1, le=messages.MAX_LISTED)], f"{messages.DEFAULT_LISTED} unless given."),
+    query("cursor", str, "`nextCursor` of the page before."),
+    answer=MessagePage,
+    errors=[StorageUnavailable],
+)
+async def list_messages(request: ApiRequest, platform: Platform) -> Response:
+    limit, cursor = request.query_int32("limit", messages.DEFAULT_LISTED), request.query_text("cursor")
+    page, following = await messages.list_messages(request.principal, limit=limit, cursor=cursor, platform=platform)
+    items = [
+        {
+            "id": str(one.id),
+            "createdAt": utc_text(one.created_at),
+            "header": msgspec.Raw(one.header),
+            "payloadBytes": one.payload_bytes,
+        }
+        for one in page
+    ]
+    return json_response({"items": items} | ({"nextCursor": following} if following else {}))
 
 
 @operation("Delete a message", answer=DeletedMessage, errors=[EntityNotFound, StorageUnavailable])

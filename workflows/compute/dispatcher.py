@@ -79,7 +79,7 @@ class LocalDispatcher:
             raise
         finally:
             if member is not None:
-                member.count(outcome)
+                member.count(outcome, perf_counter() - start)
                 admission.leave(member)
             self.observe(errand.kind, errand.tags, outcome, perf_counter() - start)
 

@@ -6,9 +6,10 @@ A member lives in the process that holds its stream. Everything here runs on one
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from cyoda.clock import Clock
@@ -72,19 +73,41 @@ Send = Callable[[Pending], None]
 """Queues a question for the member's stream; reports back through `written` or `unwritable`. Never blocks."""
 
 
+KEPT_DURATIONS = 512
+KEPT_LOST = 50
+"""Of each tenant."""
+
+
 class Member:
     """One connected calculation member; its tenant and tags are fixed for the life of its stream.
 
-    `in_flight` is the room that callouts have taken of it, kept by `Admission`; `outcomes` counts how those ended.
+    `in_flight` is the room that callouts have taken of it, kept by `Admission`; `outcomes` counts how those ended, and
+    `durations_ms` are those of the last ones. `client` is the id it signed in with, `agent` what its library calls
+    itself. Once it is gone, `lost_at` says when and `loss` why, if more is known than that its stream has ended.
     """
 
-    def __init__(self, *, id: UUID, tenant: TenantId, tags: Sequence[str], send: Send, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        id: UUID,
+        tenant: TenantId,
+        tags: Sequence[str],
+        send: Send,
+        clock: Clock,
+        client: str = "",
+        agent: str = "",
+    ) -> None:
         self.id = id
         self.tenant = tenant
         self.tags = frozenset(tags)
         self.connected_at = self.last_seen = clock()
         self.in_flight = 0
         self.outcomes: dict[str, int] = {}
+        self.durations_ms: deque[float] = deque(maxlen=KEPT_DURATIONS)
+        self.client = client
+        self.agent = agent
+        self.lost_at: datetime | None = None
+        self.loss = ""
         self._send = send
         self._clock = clock
         self._pending: dict[str, Pending] = {}
@@ -96,8 +119,9 @@ class Member:
         """How many questions wait for an answer."""
         return len(self._pending)
 
-    def count(self, outcome: str) -> None:
-        """One more callout has ended so."""
+    def count(self, outcome: str, seconds: float = 0.0) -> None:
+        """One more callout has ended so, after so long."""
+        self.durations_ms.append(seconds * 1000)
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
 
     def seen(self) -> datetime:
@@ -136,10 +160,19 @@ class Member:
     def gone(self) -> None:
         """The stream has ended: all that waits fails at once, and so does every later question."""
         self.is_gone = self.is_leaving = True
+        self.lost_at = self._clock()
         waiting = list(self._pending.values())
         self._pending.clear()
         for pending in waiting:
             pending.disconnected()
+
+
+class MemberElsewhere(NamedTuple):
+    """A member whose stream another node holds."""
+
+    id: UUID
+    node: str
+    tags: tuple[str, ...]
 
 
 class MembersListener(Protocol):
@@ -157,6 +190,7 @@ class Registry:
         self.admission = Admission(max_in_flight)
         self.listener: MembersListener | None = None
         self._tenants: dict[TenantId, _TenantMembers] = {}
+        self._lost: dict[TenantId, deque[Member]] = {}
 
     def add(self, member: Member) -> None:
         self._tenants.setdefault(member.tenant, _TenantMembers()).add(member)
@@ -167,7 +201,9 @@ class Registry:
     def remove(self, member: Member) -> None:
         """Forget a member and fail what it was asked. Removing an absent one is fine."""
         self.retire(member)
-        member.gone()
+        if not member.is_gone:
+            member.gone()
+            self._lost.setdefault(member.tenant, deque(maxlen=KEPT_LOST)).appendleft(member)
 
     def retire(self, member: Member) -> None:
         """Ask a member nothing more; it may still answer what it was asked. Retiring an absent one is fine."""
@@ -189,6 +225,17 @@ class Registry:
     def members(self) -> list[Member]:
         """Every connected member."""
         return [member for members in self._tenants.values() for member in members.all.values()]
+
+    def members_of(self, tenant: TenantId) -> list[Member]:
+        members = self._tenants.get(tenant)
+        return [] if members is None else list(members.all.values())
+
+    def lost(self, tenant: TenantId, since: datetime) -> list[Member]:
+        """Those whose stream has ended since a moment, the last one first."""
+        lost = [m for m in self._lost.get(tenant, ()) if m.lost_at is not None and m.lost_at >= since]
+        if not lost:
+            self._lost.pop(tenant, None)
+        return lost
 
     def tags(self, tenant: TenantId) -> frozenset[str]:
         """The tags that some member of the tenant offers here."""

@@ -52,6 +52,15 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class MessageHead(msgspec.Struct, frozen=True, kw_only=True):
+    """A message in a list: without its payload, of which the size in bytes is told."""
+
+    id: UUID
+    header: bytes
+    created_at: datetime
+    payload_bytes: int
+
+
 class Content(NamedTuple):
     """Compact JSON texts of a message's payload and of its metadata object."""
 

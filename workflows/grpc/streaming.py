@@ -23,7 +23,7 @@ from cyoda.principal import Principal
 from workflows.compute.events import RESPONSE_TYPES, UnreadableResponse
 from workflows.compute.members import Member, Pending, Registry
 from workflows.grpc import cloudevents, members
-from workflows.grpc.authentication import Context
+from workflows.grpc.authentication import Context, metadata_value
 from workflows.grpc.cloudevents import MalformedEvent
 from workflows.grpc.options import KeepAlive
 from workflows.grpc.replies import status_message
@@ -31,6 +31,7 @@ from workflows.services.quotas import Quotas
 
 _log = logging.getLogger(__name__)
 _LOOK_SECONDS = 0.02
+MAX_AGENT = 200
 END: object = grpc.aio.EOF  # pyright: ignore[reportAttributeAccessIssue] - defined by the C extension
 """What a stream gives once the client sends no more."""
 
@@ -199,6 +200,8 @@ class MemberStream:
             tags=join.tags or (),
             send=self._outbox.ask,
             clock=self._ports.clock,
+            client=self._principal.user_id,
+            agent=(metadata_value(self._context, "user-agent") or "")[:MAX_AGENT],
         )
 
     async def _take_seat(self, member: Member) -> None:
@@ -229,6 +232,7 @@ class MemberStream:
         member.seen()
 
     def _retire(self, member: Member, event_id: str) -> None:
+        member.loss = "it has left"
         self._ports.registry.retire(member)
         told = cloudevents.write(members.ACKNOWLEDGEMENT, members.acknowledgement(event_id))
         self._loop.call_soon(self._outbox.put, told)  # after the callouts that were given to it before
@@ -242,7 +246,8 @@ class MemberStream:
         limit = self._ports.keep_alive.timeout.total_seconds()
         now = self._loop.time()
         if now - self._heard_at > limit or self._outbox.is_stuck(now - limit):
-            self.end(StreamEnded(grpc.StatusCode.DEADLINE_EXCEEDED, "keep-alive timeout"))
+            member.loss = "keep-alive timeout"
+            self.end(StreamEnded(grpc.StatusCode.DEADLINE_EXCEEDED, member.loss))
             return
         self._outbox.put(cloudevents.write(members.KEEP_ALIVE, members.keep_alive(member.id)))
         self._probe_later(member)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from cyoda.errors import EntityNotFound
+from cyoda.errors import BadRequest, EntityNotFound
 from cyoda.principal import Principal
-from workflows.core.message import Message, MessageHeader, parse_content
+from workflows.core.message import Message, MessageHead, MessageHeader, parse_content
 from workflows.services.platform import Platform
 
+DEFAULT_LISTED, MAX_LISTED = 50, 1000
 _DELETED_AT_ONCE = 10_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 async def create_message(principal: Principal, header: MessageHeader, body: bytes, *, platform: Platform) -> Message:
@@ -33,6 +37,31 @@ async def get_message(principal: Principal, message_id: UUID, *, platform: Platf
     if message is None:
         raise _not_found(message_id)
     return message
+
+
+async def list_messages(
+    principal: Principal, *, limit: int, cursor: str | None, platform: Platform
+) -> tuple[Sequence[MessageHead], str | None]:
+    """A page, the newest first, and where the next one begins. Raises BadRequest (cursor, limit)."""
+    if not 1 <= limit <= MAX_LISTED:
+        raise BadRequest("invalid limit parameter")
+    before = _parsed(cursor) if cursor else None
+    found = await platform.storage.messages(principal.tenant, before=before, limit=limit + 1)
+    page = found[:limit]
+    return page, f"{_micros(page[-1].created_at)}.{page[-1].id}" if len(found) > limit else None
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _parsed(cursor: str) -> tuple[datetime, UUID]:
+    """Raises BadRequest."""
+    micros, _, message_id = cursor.partition(".")
+    try:
+        return _EPOCH + int(micros) * _MICROSECOND, UUID(message_id)
+    except (ValueError, OverflowError):
+        raise BadRequest("invalid cursor parameter") from None
 
 
 async def delete_message(principal: Principal, message_id: UUID, *, platform: Platform) -> None:

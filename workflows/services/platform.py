@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
 
 from cyoda.clock import Clock
 from cyoda.ids import IdSource
+from cyoda.principal import TenantId
 from workflows.compute.gateway import ComputeGateway
+from workflows.compute.members import MemberElsewhere, Registry
 from workflows.services.configurations import Configurations
 from workflows.services.quotas import NoQuotas, Quotas
 from workflows.services.transactions import Transactions
@@ -47,6 +50,10 @@ class NoWorkers:
         pass
 
 
+def _nobody(_tenant: TenantId) -> Sequence[MemberElsewhere]:
+    return ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Platform:
     """The data plane of one node."""
@@ -58,5 +65,10 @@ class Platform:
     compute: ComputeGateway
     transactions: Transactions
     limits: Limits = Limits()
+    registry: Registry = field(default_factory=Registry)
+    """The calculation members that are connected to this node; none in a process that serves nobody."""
+    elsewhere: Callable[[TenantId], Sequence[MemberElsewhere]] = _nobody
+    """Those that are connected to other nodes of the cluster."""
+    node_id: str = ""
     workers: Workers = field(default_factory=NoWorkers)
     quotas: Quotas = field(default_factory=NoQuotas)

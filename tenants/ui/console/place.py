@@ -173,7 +173,7 @@ def show(request: HttpRequest, where: House, template: str, status: int = 200, *
     if live.is_look(request):
         frame = "live/frame.html"
         api = where.api if isinstance(where, Place) else None
-        live.note(request, api and api.principal, tuple(call.target for call in api.calls) if api else ())
+        live.note(request, api and api.principal, live.targets_of(api.calls) if api else ())
     base = request.build_absolute_uri("/").rstrip("/")
     return render(request, template, {"place": where, "frame": frame, "base_url": base, **context}, status=status)
 

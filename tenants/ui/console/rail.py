@@ -56,9 +56,18 @@ ENVIRONMENT: tuple[Section, ...] = (
         (
             Link("models", _("Models"), _MODEL),
             Link("searches", _("Searches"), ("search", "export")),
+            Link("messages", _("Messages"), ("message", "message_new", "message_delete")),
         ),
     ),
-    (_("Process"), (Link("workflows", _("Workflows"), WORKFLOW_PAGES),)),
+    (
+        _("Process"),
+        (
+            Link("workflows", _("Workflows"), WORKFLOW_PAGES),
+            Link("runs", _("Runs"), ("run",)),
+            Link("members", _("Members"), ("member_token",)),
+            Link("applications", _("Applications"), ("application",)),
+        ),
+    ),
     (
         _("Access"),
         (

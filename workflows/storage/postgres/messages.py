@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from workflows.core.message import Message
+from workflows.core.message import Message, MessageHead
 from workflows.storage.postgres.pool import Pool
 from workflows.storage.postgres.statements import Statements
 
@@ -34,6 +35,11 @@ class Messages:
             payload=payload.encode(),
             created_at=created_at,
         )
+
+    async def newest(self, before: tuple[datetime, UUID] | None, limit: int) -> Sequence[MessageHead]:
+        moment, message_id = before or (None, None)
+        rows = await self._pool.fetch(self._sql["messages"], moment, message_id, limit)
+        return [MessageHead(id=row[0], header=row[1].encode(), created_at=row[2], payload_bytes=row[3]) for row in rows]
 
     async def delete(self, message_ids: Sequence[UUID]) -> Sequence[UUID]:
         async with self._pool.connection() as connection:

@@ -11,7 +11,7 @@ from cyoda.principal import TenantId
 from workflows.core.audit import AuditedTransaction, AuditRecord
 from workflows.core.entity import ModelKey, Version
 from workflows.core.field_index import IndexState
-from workflows.core.message import Message
+from workflows.core.message import Message, MessageHead
 from workflows.core.report.plan import ReportDefinition
 from workflows.core.schema.model import Model
 from workflows.core.search_job import JobStatus, SearchJob
@@ -189,6 +189,11 @@ class PostgresStorage:
 
     async def message(self, tenant: TenantId, message_id: UUID) -> Message | None:
         return await (await self._of(tenant)).messages.get(message_id)
+
+    async def messages(
+        self, tenant: TenantId, *, before: tuple[datetime, UUID] | None = None, limit: int
+    ) -> Sequence[MessageHead]:
+        return await (await self._of(tenant)).messages.newest(before, limit)
 
     async def delete_messages(self, tenant: TenantId, message_ids: Sequence[UUID]) -> Sequence[UUID]:
         return await (await self._of(tenant)).messages.delete(message_ids)

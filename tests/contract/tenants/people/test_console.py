@@ -17,16 +17,18 @@ from tests.contract.tenants.people.conftest import Make, sign_in
 VALUES = {
     "model": "a/b", "version": 1, "entity_id": uuid4(), "tab": "data", "client_id": "x", "workflow": "a/b",
     "provider_id": uuid4(), "key_id": "..", "form": "csv", "draft": uuid4(), "number": 1,
+    "transaction_id": uuid4(), "message_id": uuid4(), "application": "x",
     "view_id": uuid4(), "job_id": uuid4(), "export_id": uuid4(),
 }  # fmt: skip
 OF_READERS = {"view_act", "search_start", "search_act", "export_start", "export_cancel"}
 """Posted by whoever may look: what it changes is no data."""
 POSTED = OF_READERS | {
     "sample", "draft_begin", "draft_act", "draft_check", "workflow_switch", "fire", "model_act",
-    "model_keys", "model_indexes",
+    "model_keys", "model_indexes", "application_act",
     "client_env", "provisioning_act", "provider_reload", "provider_reactivate",
 }  # fmt: skip
 OF_OWNERS = {
+    "member_token", "application_act",
     "clients", "client_new", "client_secret", "client_env", "client_delete", "provisioning_act", "delete",
     "providers", "provider_new", "provider", "provider_reload", "provider_invalidate", "provider_reactivate",
     "provider_delete", "trusted_keys", "trusted_key_new", "trusted_key_invalidate", "trusted_key_reactivate",
@@ -107,7 +109,7 @@ def test_a_viewer_changes_nothing(browser: Browser, somebody: Make, dev: Environ
     changing = {
         "entity_new", "entity_edit", "entity_delete", "model_new", "workflow_import", "workflow_restore",
         "workflow_delete", "draft_new", "draft", "draft_json", "draft_steps", "draft_part", "draft_criterion",
-        "draft_publish",
+        "draft_publish", "message_new", "message_delete",
     }  # fmt: skip
     for name in (POSTED - OF_READERS) | OF_OWNERS | changing:
         answer = ask(browser, name, pages(dev)[name])
