@@ -17,11 +17,12 @@ import msgspec
 
 from cyoda import jsonio
 from cyoda.clock import system_clock
+from cyoda.cluster.membership import View
 from cyoda.errors import BadRequest, StorageUnavailable
 from cyoda.principal import Principal, TenantId, system_principal
 from cyoda.worker import worker
 from tenants.services.audit import Doer
-from tenants.services.data_plane import ConnectedMember, ModelDetail, ModelSummary, Vitals
+from tenants.services.data_plane import ConnectedMember, ModelDetail, ModelSummary, Peer, Vitals
 from workflows.compute.members import Registry
 from workflows.core.entity import ModelKey
 from workflows.core.schema.model import Model
@@ -56,13 +57,15 @@ class OnLoop:
 
 @dataclass(frozen=True, slots=True)
 class OperatorsDataPlane:
-    """Implements tenants.services.data_plane.DataPlane; `members` is None in a process that serves nobody."""
+    """Implements tenants.services.data_plane.DataPlane; `members` is None in a process that serves nobody,
+    `view` without a cluster."""
 
     platform: Platform
     runs: Runs
     node: str = ""
     members: Registry | None = None
     started_at: datetime = field(default_factory=system_clock)
+    view: View | None = None
 
     def models(self, tenant: TenantId) -> list[ModelSummary]:
         return self.runs.run(self._models(system_principal(tenant)))
@@ -123,7 +126,24 @@ class OperatorsDataPlane:
             started_at=self.started_at,
             waiting_transactions=self.platform.transactions.waiting,
             is_storage_ready=await self.platform.storage.ready(),
+            peers=[] if self.view is None else _peers(self.view),
         )
+
+
+def _peers(view: View) -> list[Peer]:
+    return [
+        Peer(
+            id=node.id,
+            http=node.http,
+            grpc=node.grpc,
+            version=node.version,
+            state=node.state,
+            started_at=node.started_at,
+            offers=[(member.tenant, member.tags) for member in view.members[node.id].values()],
+        )
+        for node in sorted(view.nodes.values(), key=lambda node: node.id)
+        if node.id != view.own_id
+    ]
 
 
 def _summary(model: Model, entities: int) -> ModelSummary:

@@ -87,7 +87,8 @@ async def _serve(conf: Conf, url: str, setup: str | None, started: float) -> Non
     news = NodeNews(own_loop.loop, rereads, None if node.cluster is None else node.cluster.peers.look)
     if node.cluster is not None:
         node.cluster.look_by(news.look)
-    operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members)
+    view = None if node.cluster is None else node.cluster.membership.view
+    operators = OperatorsDataPlane(node.platform, own_loop, conf.cluster.node_id, node.members, view=view)
 
     def announce(addresses: Addresses) -> None:
         gc.collect()

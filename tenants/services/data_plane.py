@@ -59,6 +59,19 @@ class ConnectedMember:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    """Another node of the cluster, as this one knows it. `offers` are tenant and tags of each of its members."""
+
+    id: str
+    http: str
+    grpc: str
+    version: str
+    state: str
+    started_at: str
+    offers: Sequence[tuple[str, Sequence[str]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Vitals:
     """How this process is. `node` is empty in a process that serves nobody; `next_timer` is when the earliest one,
     of any tenant, is or was due; `waiting_transactions` are those whose callout has not been answered yet."""
@@ -69,6 +82,13 @@ class Vitals:
     started_at: datetime
     waiting_transactions: int
     is_storage_ready: bool
+    peers: Sequence[Peer] = ()
+
+    def tags_of(self, tenant: str) -> set[str]:
+        """What members of a tenant offer, on any node."""
+        here = {tag for member in self.members if member.tenant == tenant for tag in member.tags}
+        elsewhere = (tags for peer in self.peers for owner, tags in peer.offers if owner == tenant)
+        return here.union(*elsewhere)
 
 
 class DataPlane(Protocol):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from tenants.models import AuditEvent, Person
-from tenants.services.data_plane import ConnectedMember, configured_data_plane
+from tenants.services.data_plane import ConnectedMember, Vitals, configured_data_plane
 from tenants.services.visits import note_visit
 from tenants.ui.console.connect import addresses
 from tenants.ui.console.counts import Counted, counted_models
@@ -30,14 +30,15 @@ MODELS_LOOKED_IN = 20
 def overview(request: HttpRequest, place: Place) -> HttpResponse:
     person: Person = place.membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     note_visit(person, place.environment)
-    now, models, members = timezone.now(), counted_models(place), members_of(place)
+    now, models, vitals = timezone.now(), counted_models(place), configured_data_plane().vitals()
+    members, offered = _own(vitals, place), vitals.tags_of(place.environment.tenant_id)
     figures = figures_of(place.environment, now)
     return show(
         request, place, "console/overview.html",
         models=models,
         members=members,
         entities=sum(model.entities for model in models),
-        items=of_place(place, figures, members, _needed(place, models), now),
+        items=of_place(place, figures, offered, _needed(place, models), now),
         steps=checklist(place, models, members),
         bars=bars(figures),
         events=_events(place),
@@ -47,9 +48,12 @@ def overview(request: HttpRequest, place: Place) -> HttpResponse:
 
 def members_of(place: Place) -> Sequence[ConnectedMember]:
     """The compute nodes that are connected to this node, the first that came first."""
-    tenant = place.environment.tenant_id
-    members = configured_data_plane().vitals().members
-    return sorted((m for m in members if m.tenant == tenant), key=lambda member: member.connected_at)
+    return _own(configured_data_plane().vitals(), place)
+
+
+def _own(vitals: Vitals, place: Place) -> Sequence[ConnectedMember]:
+    own = (member for member in vitals.members if member.tenant == place.environment.tenant_id)
+    return sorted(own, key=lambda member: member.connected_at)
 
 
 def _needed(place: Place, models: Sequence[Counted]) -> set[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from tenants.models import Environment, Notice, Organisation, ProvisioningStep
-from tenants.services.data_plane import ConnectedMember
 from tenants.ui.console.place import Place, slug_of
 from tenants.usage.figures import BYTES, CALLOUTS, ENTITIES, MEMBERS, REQUESTS, Figures
 
@@ -54,10 +53,10 @@ def of_person(user: AbstractUser, now: datetime) -> list[Item]:
 
 
 def of_place(
-    place: Place, figures: Figures, members: Sequence[ConnectedMember], needed: Iterable[str], now: datetime
+    place: Place, figures: Figures, offered: Collection[str], needed: Iterable[str], now: datetime
 ) -> list[Item]:
-    """Of an open environment; `needed` are the tags that its workflows ask for (tags_needed)."""
-    items = [*_without_member(place, members, needed), *_used_up(place, figures)]
+    """Of an open environment: `offered` are the tags of its members, `needed` what its workflows ask (tags_needed)."""
+    items = [*_without_member(place, offered, needed), *_used_up(place, figures)]
     own = Environment.objects.filter(pk=place.environment.pk).select_related("organisation")
     return sorted([*items, *_expiring(own, now)], key=lambda item: not item.is_urgent)
 
@@ -132,10 +131,9 @@ def _expiring(own: QuerySet[Environment], now: datetime) -> Iterator[Item]:
         yield _about(one, text % {"days": days}, "settings", is_urgent=days < 1)
 
 
-def _without_member(place: Place, members: Sequence[ConnectedMember], needed: Iterable[str]) -> Iterator[Item]:
-    offered = {tag for member in members for tag in member.tags}
+def _without_member(place: Place, offered: Collection[str], needed: Iterable[str]) -> Iterator[Item]:
     for requirement in sorted(needed):
-        if not offered.intersection(tag.strip() for tag in requirement.split(",")):
+        if not any(tag.strip() in offered for tag in requirement.split(",")):
             text = _("Workflows need a compute node tagged “%(tags)s”, and none is connected.") % {"tags": requirement}
             yield Item(text=text, url=place.url("connect"), where=place.label, is_urgent=True)
 

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 from typing import Any, TypeVar
 
 from cyoda.clock import system_clock
+from cyoda.cluster.membership import View
 from cyoda.conf import load
 from cyoda.data_plane import OnLoop, OperatorsDataPlane, asked_by_operators
 from cyoda.pages_api import NodePagesApi, asked_by_pages
@@ -35,15 +36,15 @@ class Served:
 
 
 @contextmanager
-def served(key: KeyPair, **settings: str) -> Iterator[Served]:
-    """A node in jwt mode over the rows of the test's database; meanwhile the pages ask it."""
+def served(key: KeyPair, *, view: View | None = None, **settings: str) -> Iterator[Served]:
+    """A node in jwt mode over the rows of the test's database; meanwhile the pages ask it. `view` is of its cluster."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     stack = AsyncExitStack()
     try:
         node = OnLoop(loop).run(_started(stack, {"CYODA_JWT_SIGNING_KEY": pem_of(key.private_key)} | settings))
-        operators = OperatorsDataPlane(node.platform, OnLoop(loop), "node-1", node.members)
+        operators = OperatorsDataPlane(node.platform, OnLoop(loop), "node-1", node.members, view=view)
         with asked_by_operators(operators), asked_by_pages(NodePagesApi(node.api, OnLoop(loop))):
             yield Served(node, loop)
     finally:

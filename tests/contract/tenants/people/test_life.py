@@ -13,6 +13,7 @@ from django.contrib.auth.models import User
 from django.test import Client as Browser
 from django.utils import timezone
 
+from cyoda.cluster.membership import ConnectedMember, NodeInfo, View
 from tenants.identity.keys import KeyPair
 from tenants.models import AuditEvent, Environment, Membership, Notice, Organisation, Role
 from tenants.services.backends import ensure_local
@@ -52,8 +53,14 @@ def owner(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
 
 
 @pytest.fixture
-def node(database: None, signing_key: KeyPair) -> Iterator[Served]:
-    with served(signing_key) as node:
+def view() -> View:
+    """What the node knows of its cluster."""
+    return View("node-1")
+
+
+@pytest.fixture
+def node(database: None, signing_key: KeyPair, view: View) -> Iterator[Served]:
+    with served(signing_key, view=view) as node:
         yield node
 
 
@@ -174,6 +181,23 @@ def test_the_platform_is_set_up_step_by_step(operator: Browser, node: Served) ->
     assert operator.post(of("sample", environment), {"next": "/setup/"})["Location"] == "/setup/"
     ready = text(operator.get("/setup/"))
     assert ("Load the sample" in ready, of("entities", environment, model="order", version=1) in ready) == (False, True)
+
+
+def test_members_on_another_node_count_too(
+    operator: Browser, node: Served, view: View, dev: Environment, somebody: Make
+) -> None:
+    ann = Browser()
+    somebody("ann@example.org", dev.organisation, Role.OWNER)
+    sign_in(ann, "ann@example.org")
+    ann.post(of("sample", dev))
+    other = NodeInfo(id="node-2", http="http://two", grpc="two:1", peer="two:2", version="9.9", capacity=1)
+    offer = ConnectedMember(id=uuid4(), tenant=dev.tenant_id, tags=("orders",))
+    view.put(other, [offer])
+    assert "need a compute node" not in text(ann.get(of("overview", dev)))
+    page = text(operator.get("/cluster/"))
+    assert ("node-2" in page, "http://two" in page, ">orders</th>" in page) == (True, True, True)
+    view.drop("node-2")
+    assert "need a compute node" in text(ann.get(of("overview", dev)))
 
 
 def test_the_cluster_is_for_operators(operator: Browser, node: Served, somebody: Make, acme: Organisation) -> None:
