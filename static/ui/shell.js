@@ -1,22 +1,6 @@
-/* What scripts add around every page: palettes, shortcuts, copy buttons. Nothing here is needed to use a page. */
+/* What scripts add around every page: palettes and shortcuts. Nothing here is needed to use a page. */
 
 const PAUSE_MS = 120;
-const SAID_MS = 2000;
-
-class CopyText extends HTMLElement {
-  connectedCallback() {
-    if (this.firstChild || !navigator.clipboard) return;
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = this.getAttribute("label");
-    button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(this.getAttribute("text") ?? "");
-      button.textContent = this.getAttribute("done");
-      setTimeout(() => { button.textContent = this.getAttribute("label"); }, SAID_MS);
-    });
-    this.append(button);
-  }
-}
 
 /* A dialog whose results are the fragment of a page that also stands for itself. */
 class SearchPalette extends HTMLElement {
@@ -59,6 +43,10 @@ class SearchPalette extends HTMLElement {
   }
 
   walk(event) {
+    if (event.key === "Escape") { // which would clear the field first
+      event.preventDefault();
+      this.dialog.close();
+    }
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (!step) return;
     const stops = [this.field, ...this.found.querySelectorAll("a")];
@@ -107,7 +95,6 @@ class KeyShortcuts extends HTMLElement {
   }
 }
 
-customElements.define("copy-text", CopyText);
 customElements.define("search-palette", SearchPalette);
 customElements.define("key-shortcuts", KeyShortcuts);
 
@@ -115,5 +102,5 @@ document.addEventListener("click", (event) => {
   const opener = event.target.closest("[data-opens]");
   if (!opener || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
-  document.getElementById(opener.dataset.opens).open(opener.value);
+  document.getElementById(opener.dataset.opens).open(opener.value ?? "");
 });

@@ -354,6 +354,9 @@ def test_every_page_fits_and_can_be_read(visit: Visits, parcels: list[str], widt
     ]
     pages += [
         "provisioning",
+        "connect",
+        "settings",
+        "../../settings",
         "clients/",
         "clients/new",
         "delete",
