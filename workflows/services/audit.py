@@ -27,8 +27,8 @@ SEVERITY = "INFO"
 """Of every entry."""
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 1000
-DIFFERENCES_LIMIT_BYTES = 4 << 20
-"""Of the documents that are compared for one page."""
+DIFFERENCES_LIMIT_BYTES = 1 << 20
+"""Of the documents that are compared for one page, together."""
 EMPTY_OBJECT = Document(b"{}", {})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -133,7 +133,8 @@ async def differences(
         before, fields = earlier.get(entry.subject.number), None
         if room > 0:
             old = EMPTY_OBJECT if before is None or before.deleted else await document(before)
-            fields = changed_fields(old.value, (await document(entry.subject)).value)
+            new = await document(entry.subject)
+            fields = changed_fields(old.value, new.value) if room > 0 else None
         found[entry.transaction_id] = Difference(None if before is None else before.state, fields)
     return found
 

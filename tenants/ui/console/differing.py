@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher, unified_diff
+from itertools import islice, zip_longest
 from typing import Any
 
 from django.utils.html import format_html_join
@@ -44,15 +45,37 @@ class Difference:
         return _marked(self.inside[1] if self.inside else (), "ins")
 
 
-def differences(before: Any, after: Any, *, everything: bool = False) -> list[Difference]:
+def differences(before: Any, after: Any, *, everything: bool = False, most: int | None = None) -> list[Difference]:
     """Of two documents, by path; numbers differ when their values do. With `everything` the common leaves too."""
-    old, new = dict(_leaves(before)), dict(_leaves(after))
-    paths = [*old, *(path for path in new if path not in old)]
-    return [
-        _difference(path, old.get(path), new.get(path))
-        for path in paths
-        if everything or old.get(path) != new.get(path)
-    ]
+    return list(islice(_differences(before, after, "$", everything), most))
+
+
+def _differences(before: Any, after: Any, path: str, everything: bool) -> Iterator[Difference]:
+    if isinstance(before, dict) and isinstance(after, dict) and before and after:
+        names = dict.fromkeys([*before, *after]) if before.keys() != after.keys() else before
+        pairs = ((f".{name}", before.get(name, _NOTHING), after.get(name, _NOTHING)) for name in names)
+    elif isinstance(before, list) and isinstance(after, list) and before and after:
+        both = enumerate(zip_longest(before, after, fillvalue=_NOTHING))
+        pairs = ((f"[{index}]", old, new) for index, (old, new) in both)
+    else:
+        yield from _of_leaves(before, after, path, everything)
+        return
+    for step, old, new in pairs:
+        if everything or old.__class__ is not new.__class__ or old.__class__ in _GROUPS or old != new:
+            yield from _differences(old, new, path + step, everything)
+
+
+_NOTHING = object()
+_GROUPS = (dict, list)
+
+
+def _of_leaves(before: Any, after: Any, path: str, everything: bool) -> Iterator[Difference]:
+    """Of two values that have no members in common, unless they are leaves."""
+    old = {} if before is _NOTHING else dict(_leaves(before, path))
+    new = {} if after is _NOTHING else dict(_leaves(after, path))
+    for each in dict.fromkeys([*old, *new]):
+        if everything or old.get(each) != new.get(each):
+            yield _difference(each, old.get(each), new.get(each))
 
 
 _Leaf = tuple[str, Any]
@@ -65,7 +88,7 @@ def _difference(path: str, old: _Leaf | None, new: _Leaf | None) -> Difference:
     return Difference(path, before, after, old == new, inside)
 
 
-def _leaves(value: Any, path: str = "$") -> Iterator[tuple[str, _Leaf]]:
+def _leaves(value: Any, path: str) -> Iterator[tuple[str, _Leaf]]:
     match value:
         case dict() if value:
             for key, inner in value.items():

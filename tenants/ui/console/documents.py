@@ -31,6 +31,11 @@ def shortened(text: str) -> str:
 
 class _Envelope(msgspec.Struct):
     data: msgspec.Raw
+    meta: dict[str, Any] = {}
+
+
+def meta_of(envelope: bytes) -> dict[str, Any]:
+    return msgspec.json.decode(envelope, type=_Envelope).meta
 
 
 def raw_data_of(envelope: bytes) -> bytes:

@@ -21,7 +21,7 @@ from tenants.ui.console import schema_form
 from tenants.ui.console.api import Answer, Refused
 from tenants.ui.console.counts import one_model
 from tenants.ui.console.differing import differences
-from tenants.ui.console.documents import data_of, indented, raw_data_of
+from tenants.ui.console.documents import data_of, indented, meta_of, raw_data_of
 from tenants.ui.console.guarding import is_guarded, not_confirmed
 from tenants.ui.console.merging import meetings, merged
 from tenants.ui.console.place import Place, in_environment, show
@@ -122,7 +122,7 @@ def sent(schema: Schema, given: QueryDict) -> Draft:
 def edit(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     """First the differences are shown, then they are saved; what others changed meanwhile is met first."""
     now = place.api.answer("entity", entity_id)
-    meta = now.json["meta"]
+    meta = meta_of(now.body)
     if len(raw_data_of(now.body)) > LARGEST:
         messages.info(request, _("This document is too large to be edited here: change it with a merge patch."))
         return HttpResponseRedirect(place.url("entity_tab", entity_id=entity_id, tab="workflow"))
@@ -133,6 +133,7 @@ def edit(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     asked_again = {"add", "remove", "to"} & request.POST.keys()
     if "save" in request.POST and not draft.is_faulty:
         if _saved(request, place, entity_id, draft, seen, transition):
+            messages.success(request, _told(meta["state"], place.api.get("entity", entity_id)["meta"]["state"]))
             return HttpResponseRedirect(place.url("entity", entity_id=entity_id))
         now = place.api.answer("entity", entity_id)
     context: dict[str, Any] = {"meta": now.json["meta"], "transition": transition, "wanted": request.GET.get("field")}
@@ -158,7 +159,7 @@ def _judge(
         value = merged(base, theirs, draft.value, prefer_mine=request.POST["merge"] == "mine")
         draft.text = indented(jsonio.dumps(value))
         draft.fault = ""
-    context["changes"] = differences(theirs, draft.value)
+    context |= {"changes": differences(theirs, draft.value), "wanted": None}
     return newest
 
 
@@ -184,9 +185,13 @@ def _saved(request: HttpRequest, place: Place, entity_id: UUID, draft: Draft, se
         if refusal.code != EntityModified.code:
             draft.refuse(refusal)
         return False
-    state = place.api.get("entity", entity_id)["meta"]["state"]
-    messages.success(request, _("The change is saved. The state is %(state)s.") % {"state": state})
     return True
+
+
+def _told(before: str, after: str) -> str:
+    if before == after:
+        return _("The change is saved.")
+    return _("The change is saved. It moved from %(before)s to %(after)s.") % {"before": before, "after": after}
 
 
 @in_environment(Action.WRITE)

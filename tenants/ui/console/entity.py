@@ -82,7 +82,7 @@ def value(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
 
 def _context(place: Place, standing: Standing, tab: str) -> dict[str, Any]:
     return {
-        "standing": standing, "entity": standing.entity, "meta": standing.meta, "tab": tab, "tabs": TABS,
+        "standing": standing, "meta": standing.meta, "tab": tab, "tabs": TABS,
         "may_change": place.may_write and not standing.is_past, "may_delete": place.may(Action.DELETE),
         "is_guarded": is_guarded(place),
     }  # fmt: skip

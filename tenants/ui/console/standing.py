@@ -17,6 +17,7 @@ from django.http import HttpRequest
 from cyoda.errors import EntityNotFound
 from tenants.services.people import names_of
 from tenants.ui.console.api import Answer, Refused
+from tenants.ui.console.documents import meta_of
 from tenants.ui.console.place import Place
 
 _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
@@ -40,9 +41,10 @@ class Standing:
     def entity(self) -> dict[str, Any]:
         return self.answer.json
 
-    @property
+    @cached_property
     def meta(self) -> dict[str, Any]:
-        return self.entity["meta"]
+        """Read without the document, which may be large."""
+        return meta_of(self.answer.body)
 
     @property
     def is_past(self) -> bool:
