@@ -10,6 +10,7 @@ from cyoda import jsonio
 from tenants.ui.console.documents import spelled
 
 STANDARD_FIELDS = 4
+SHOWN_CHARACTERS = 80
 _META = {
     "@state": "state",
     "@creationDate": "creationDate",
@@ -30,6 +31,12 @@ def standard_columns(entities: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         if isinstance(value, str | int | Decimal)
     )
     return ("@state", *(f"$.{name}" for name in list(plain)[:STANDARD_FIELDS]), "@lastUpdateTime")
+
+
+def shown(entity: dict[str, Any], column: str) -> str | None:
+    """A cell as far as a list shows it."""
+    text = cell(entity, column)
+    return text if text is None or len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 1] + "…"
 
 
 def cell(entity: dict[str, Any], column: str) -> str | None:

@@ -15,7 +15,7 @@ from tenants.ui.console.conditions import Group
 from tenants.ui.console.counts import Counted, one_model
 from tenants.ui.console.fields import Fields, fields_of
 from tenants.ui.console.filtering import Editor, chips
-from tenants.ui.console.listing import BY_ID, BY_ID_DESCENDING, SIZES, Listing, listing_of
+from tenants.ui.console.listing import BY_ID, BY_ID_DESCENDING, PAGING, SIZES, Listing, listing_of
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.views import beginning, view_links
 
@@ -31,10 +31,11 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
     answer = editor.take(request)
     if answer is not None:
         return answer
-    found_model = one_model(place, model, version)
+    found_model = Counted(model, version, "", "") if listing.of else one_model(place, model, version)
     found = finding.find(place.api, found_model, listing)
     columns = listing.columns or cells.standard_columns(found.entities)
     shown = list(_columns(columns, listing, fields))
+    count = _count(request, place, found_model, listing, found, editor.applied)
     context = {
         "model": found_model,
         "listing": listing,
@@ -43,16 +44,16 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
         "editor": editor,
         "columns": shown,
         "addable": [field for field in fields.values() if field.path not in columns and field.path != "@id"],
-        "rows": [_Shown(entity, [(c, cells.cell(entity, c.path)) for c in shown]) for entity in found.entities],
+        "rows": [_Shown(entity, [(c, cells.shown(entity, c.path)) for c in shown]) for entity in found.entities],
         "chips": list(chips(listing, editor.applied, fields)),
-        "count": _count(request, place, found_model, listing, found, editor.applied),
-        "pages": _pages(listing, found),
+        "count": count,
+        "pages": _pages(listing, found, count),
         "views": view_links(place, model, version, listing),
         "scopes": SavedView.Scope.choices,
         "no_view": Listing().query(),
-        "kept_pairs": listing.pairs("after", "before", "start", "size", "density"),
+        "kept_pairs": listing.pairs(*PAGING, "size", "density"),
         "formats": Export.Format.choices,
-        "shown_pairs": replace(listing, columns=columns, view=None).pairs("after", "before", "start", "size"),
+        "shown_pairs": replace(listing, columns=columns, view=None).pairs(*PAGING, "size"),
         **_addresses(listing, columns),
     }
     if "explain" in request.GET:
@@ -130,7 +131,7 @@ class _Count:
 def _count(
     request: HttpRequest, place: Place, model: Counted, listing: Listing, found: finding.Found, applied: Group | None
 ) -> _Count:
-    exact = finding.known_count(model, listing, applied)
+    exact = listing.of or finding.known_count(model, listing, applied)
     if exact is None and "count" in request.GET and found.refusal is None:
         exact = finding.counted(place.api, model, listing)
     if exact is not None:
@@ -148,11 +149,12 @@ class _Pages:
     next: str
 
 
-def _pages(listing: Listing, found: finding.Found) -> _Pages:
+def _pages(listing: Listing, found: finding.Found, count: _Count) -> _Pages:
     """Addresses of the pages around; they stay what they are when entities come and go."""
-    start = listing.having(after="", before="", start=0)
+    of = count.number if count.is_exact else 0
+    first_page, start = listing.having(after="", before="", start=0, of=0), listing.having(after="", before="", of=of)
     if not found.entities:
-        return _Pages(start.query() if not listing.is_first_page else "", "", "")
+        return _Pages(first_page.query() if not listing.is_first_page else "", "", "")
     first, last = found.entities[0]["meta"]["id"], found.entities[-1]["meta"]["id"]
     by_id = listing.is_by_id or found.is_unsorted
     back = max(found.start - listing.size, 0)
@@ -162,7 +164,7 @@ def _pages(listing: Listing, found: finding.Found) -> _Pages:
     else:
         previous, following = start.query(start=back), start.query(start=found.end)
     return _Pages(
-        start.query() if found.has_previous else "",
+        first_page.query() if found.has_previous else "",
         previous if found.has_previous else "",
         following if found.has_next else "",
     )

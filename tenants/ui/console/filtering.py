@@ -14,7 +14,7 @@ from tenants.ui.console import builder
 from tenants.ui.console.conditions import Group, NotRows, condition_of, in_words, operators_of, rows, rows_of
 from tenants.ui.console.documents import indented
 from tenants.ui.console.fields import Fields, Kind
-from tenants.ui.console.listing import Listing
+from tenants.ui.console.listing import PAGING, Listing
 
 
 class Editor:
@@ -58,7 +58,7 @@ class Editor:
                 return HttpResponseRedirect(self._listing.query(condition=text))
         elif action:
             builder.changed(draft, action)
-            pairs = [*self._listing.pairs("after", "before", "start"), *builder.written(draft)]
+            pairs = [*self._listing.pairs(*PAGING), *builder.written(draft)]
             return HttpResponseRedirect(f"?{urlencode(pairs)}#filter")
         self._draft, self.is_open = draft, True
         return None
@@ -90,7 +90,7 @@ class Editor:
     @property
     def kept(self) -> list[tuple[str, str]]:
         """What the form carries along beside its own fields."""
-        return self._listing.pairs("at", "after", "before", "start")
+        return self._listing.pairs("at", *PAGING)
 
     @property
     def operators(self) -> str:

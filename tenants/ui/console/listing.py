@@ -15,6 +15,8 @@ from tenants.ui.console.fields import known
 SIZES = (25, 50, 100, 200)
 DEFAULT_SIZE = 50
 MAX_COLUMNS = 40
+PAGING = ("after", "before", "start", "of")
+"""What says which page it is."""
 BY_ID, BY_ID_DESCENDING = "", "@id:desc"
 """An order by id is as usual; other orders are `$.a.b` or `@state`, with `:desc` behind it."""
 Density = Literal["", "compact"]
@@ -23,7 +25,8 @@ Density = Literal["", "compact"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """`condition` is JSON text, empty for everything. Of `after` and `before`, ids at which the page begins or ends,
-    one is given at most; `start` says how many entities lie before the page, as far as paging has counted."""
+    one is given at most; `start` says how many entities lie before the page, as far as paging has counted, and `of` how
+    many there were when that was last counted, 0 if it was not."""
 
     condition: str = ""
     columns: tuple[str, ...] = ()
@@ -35,6 +38,7 @@ class Listing:
     after: str = ""
     before: str = ""
     start: int = 0
+    of: int = 0
 
     @property
     def is_by_id(self) -> bool:
@@ -47,7 +51,7 @@ class Listing:
     def having(self, **changes: Any) -> Listing:
         """The same with changes; a list of something else, or in another order, begins at its beginning."""
         if changes.keys() & {"condition", "at", "sort", "size"}:
-            changes = {"after": "", "before": "", "start": 0} | changes
+            changes = {"after": "", "before": "", "start": 0, "of": 0} | changes
         return replace(self, **changes)
 
     def pairs(self, *without: str) -> list[tuple[str, str]]:
@@ -62,6 +66,7 @@ class Listing:
             ("after", self.after),
             ("before", self.before),
             ("start", str(self.start) if self.start else ""),
+            ("of", str(self.of) if self.of else ""),
         ]
         kept = [(name, value) for name, value in found if value and name not in without]
         return kept if self.view is None or "view" in without else [*kept, ("view", self.view)]
@@ -73,7 +78,7 @@ class Listing:
 
 def listing_of(given: QueryDict) -> Listing:
     """What an address asks for; what it says wrongly is as if it were not said."""
-    size, start = _number(given.get("size", "")), _number(given.get("start", ""))
+    size = _number(given.get("size", ""))
     return Listing(
         condition=given.get("q", "").strip(),
         columns=_columns(given.getlist("col")),
@@ -84,7 +89,8 @@ def listing_of(given: QueryDict) -> Listing:
         view=given.get("view"),
         after=_id(given.get("after", "")),
         before=_id(given.get("before", "")),
-        start=start,
+        start=_number(given.get("start", "")),
+        of=_number(given.get("of", "")),
     )
 
 

@@ -150,7 +150,7 @@ def _results(request: HttpRequest, place: Place, found: Search) -> dict[str, Any
     return {
         "columns": [fields.of(column) for column in columns],
         "rows": [
-            (entity, [(fields.of(column), cells.cell(entity, column)) for column in columns])
+            (entity, [(fields.of(column), cells.shown(entity, column)) for column in columns])
             for entity in answer["content"]
         ],
         "first": number * PAGE_ROWS + 1,
