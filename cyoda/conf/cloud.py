@@ -44,3 +44,9 @@ class Applications:
         "Organisations may run commands on the machine of `manage.py applications`, as its user: only where everyone "
         "who may deploy is trusted with that machine. Images need no such trust.",
     )
+    images: bool = setting(
+        "CYODA_APPLICATIONS_IMAGES",
+        kind.boolean,
+        True,
+        "Organisations may run container images there, where docker or podman is.",
+    )

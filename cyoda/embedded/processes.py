@@ -45,13 +45,23 @@ def spawn(
 
 
 def spawn_heard(
-    command: Sequence[str], *, env: Mapping[str, str], cwd: Path, heard: Callable[[str], None]
+    command: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    heard: Callable[[str], None],
+    errors: Callable[[str], None] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a program as `spawn` does; each line that it writes is given to `heard`, in a thread of its own."""
+    """Start a program as `spawn` does; each line that it writes is given to `heard`, in a thread of its own.
+
+    With `errors` those of its standard error are given to that, in another thread.
+    """
     require_main_thread()
-    process = _started(launched(command, signal.SIGKILL, "same"), subprocess.PIPE, env=env, cwd=cwd)
-    assert process.stdout is not None
-    threading.Thread(target=_pass_on, args=(process.stdout, heard), daemon=True).start()
+    stderr = subprocess.STDOUT if errors is None else subprocess.PIPE
+    process = _started(launched(command, signal.SIGKILL, "same"), subprocess.PIPE, env=env, cwd=cwd, stderr=stderr)
+    for stream, listener in ((process.stdout, heard), (process.stderr, errors)):
+        if stream is not None and listener is not None:
+            threading.Thread(target=_pass_on, args=(stream, listener), daemon=True).start()
     return process
 
 
@@ -73,12 +83,13 @@ def _started(
     env: Mapping[str, str] | None,
     cwd: Path | None,
     stdin: int | IO[bytes] = subprocess.DEVNULL,
+    stderr: int = subprocess.STDOUT,
 ) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         command,
         stdin=stdin,
         stdout=output,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         env=dict(env) if env is not None else None,
         cwd=cwd,
         process_group=0,

@@ -15,7 +15,7 @@ from cyoda.conf import Conf
 from cyoda.demo import api_url, grpc_target
 from cyoda.embedded.home import write_private
 from tenants.models import Application
-from tenants.services.applications import COMMANDS_ARE_OFF, client_secret_of, variables_of
+from tenants.services.applications import COMMANDS_ARE_OFF, IMAGES_ARE_OFF, client_secret_of, variables_of
 
 MARK = "CYODA_APPLICATION_ID"
 """The variable by which processes of a supervisor that was killed are found."""
@@ -62,6 +62,8 @@ def launch_of(application: Application, replica: int, conf: Conf) -> Launch:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": str(folder), "LANG": os.environ.get("LANG", "C.UTF-8")}
     if application.image:
+        if not conf.applications.images:
+            raise CannotRun(IMAGES_ARE_OFF)
         return _of_image(application, replica, own, given, folder, conf)
     if not conf.applications.commands:
         raise CannotRun(COMMANDS_ARE_OFF)

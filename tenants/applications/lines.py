@@ -21,13 +21,13 @@ class Lines:
 
     def __init__(self, clock: Clock = system_clock) -> None:
         self._clock = clock
-        self._waiting: deque[tuple[UUID, int, datetime, str]] = deque(maxlen=_WAITING_LINES)
+        self._waiting: deque[tuple[UUID, int, datetime, str, str]] = deque(maxlen=_WAITING_LINES)
         self._untrimmed: dict[UUID, int] = {}
 
-    def listener(self, application: UUID, replica: int) -> Callable[[str], None]:
+    def listener(self, application: UUID, replica: int, stream: LogLine.Stream) -> Callable[[str], None]:
         def heard(line: str) -> None:
             text = line.replace("\0", "\N{REPLACEMENT CHARACTER}")[:MAX_CHARACTERS]
-            self._waiting.append((application, replica, self._clock(), text))
+            self._waiting.append((application, replica, self._clock(), stream, text))
 
         return heard
 
@@ -40,8 +40,8 @@ class Lines:
         taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
         kept = [one for one in taken if one[0] in applications]
         LogLine.objects.bulk_create(
-            LogLine(application_id=application, replica=replica, at=at, text=text)
-            for application, replica, at, text in kept
+            LogLine(application_id=application, replica=replica, at=at, stream=stream, text=text)
+            for application, replica, at, stream, text in kept
         )
         for application, number in Counter(one[0] for one in kept).items():
             self._untrimmed[application] = self._untrimmed.get(application, TRIM_EVERY) + number

@@ -26,7 +26,7 @@ from cyoda.embedded.processes import signal_group, spawn_heard
 from tenants.applications.launching import MARK, CannotRun, Launch, launch_of, remove_containers
 from tenants.applications.lines import Lines
 from tenants.identity.cipher import Undecryptable
-from tenants.models import Application, ApplicationProcess, Environment, Organisation
+from tenants.models import Application, ApplicationProcess, Environment, LogLine, Organisation
 
 LOOK_SECONDS = 0.5
 PATIENCE_SECONDS = 10.0
@@ -181,8 +181,8 @@ class Supervisor:
         except CannotRun as refusal:
             _fail(application, str(refusal))
             return
-        heard = self._lines.listener(application.pk, number)
-        replica.process = spawn_heard(launch.command, env=launch.environ, cwd=launch.folder, heard=heard)
+        heard, errors = [self._lines.listener(application.pk, number, stream) for stream in LogLine.Stream]
+        replica.process = spawn_heard(launch.command, env=launch.environ, cwd=launch.folder, heard=heard, errors=errors)
         replica.began, replica.started_at, replica.launch = now, self._clock(), launch
 
     def _seen(self, replica: Replica) -> Seen:

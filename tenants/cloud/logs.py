@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Literal
 
 import msgspec
 
@@ -18,11 +19,12 @@ from tenants.services.logs import DEFAULT_LINES, MAX_LINES, InvalidCursor, log_p
 
 
 class LogLineView(msgspec.Struct, kw_only=True):
-    """`source` is the name of an application, with the `replica` that wrote it; or provisioning."""
+    """`source` is the name of an application, with the `replica` that wrote it and the `stream`; or provisioning."""
 
     at: datetime
     source: str
     replica: int | None
+    stream: Literal["stdout", "stderr"] | None
     text: str
 
 
@@ -44,7 +46,7 @@ def list_lines(call: Call) -> Answer:
         raise Problem(problems.NOT_FOUND, "The environment has no such application.") from None
     except InvalidCursor:
         raise invalid("since must be next_since of an earlier page.") from None
-    items = [LogLineView(at=one.at, source=one.source, replica=one.replica, text=one.text) for one in page.lines]
+    items = [LogLineView(**{name: getattr(one, name) for name in LogLineView.__struct_fields__}) for one in page.lines]
     return Answer(200, LogPage(items=items, next_since=page.cursor))
 
 

@@ -13,7 +13,7 @@ from django.urls import URLPattern, path, re_path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from tenants.cloud import builds, environments, events, logs, me, members, openapi, rollouts, usage
+from tenants.cloud import builds, environments, events, logs, me, members, openapi, rollouts, usage, webhooks
 from tenants.cloud.endpoint import Answer, Methods, respond, shown
 from tenants.cloud.shapes import MinVersion
 
@@ -29,6 +29,8 @@ PATHS: dict[str, Methods] = {
     "/envs/{name}": environments.ONE,
     "/builds": builds.COLLECTION,
     "/builds/{build_id}:cancel": builds.CANCEL,
+    "/webhooks": webhooks.COLLECTION,
+    "/webhooks/{webhook_id}": webhooks.ONE,
     events.PATH: events.OF_BUILD,
     "/builds/{build_id}": builds.ONE,
 }

@@ -14,10 +14,10 @@ from tenants.models import UsagePeriod
 from tenants.services import environments as services
 from tenants.usage.counter import FLUSH_SECONDS
 from tenants.usage.figures import Figure, figures_of, history_of
+from tenants.usage.measure import renewed_after_seconds
 
 HOURS, DAYS = 24, 31
 UNLIMITED = -1
-_MEASURED_SECONDS = 60
 _MEASURED = frozenset(("ENTITIES", "DISK_USAGE"))
 
 
@@ -69,11 +69,11 @@ def look_at(call: Call) -> Answer:
         environment = services.environment_called(call.caller.organisation, call.path["name"])
     except services.EnvironmentUnknown:
         raise Problem(problems.NOT_FOUND, f"There is no environment called {call.path['name']}.") from None
-    figures = figures_of(environment, system_clock())
+    figures, measured_after = figures_of(environment, system_clock()), renewed_after_seconds()
     usage = EnvUsage(
         env_id=str(environment.pk),
         env_name=environment.name,
-        figures=[_figure(one) for one in figures.values()],
+        figures=[_figure(one, measured_after) for one in figures.values()],
         hours=[_period(one) for one in history_of(environment, UsagePeriod.Span.HOUR, HOURS)],
         days=[_period(one) for one in history_of(environment, UsagePeriod.Span.DAY, DAYS)],
     )
@@ -91,7 +91,7 @@ ONE = {
 }
 
 
-def _figure(figure: Figure) -> UsageFigure:
+def _figure(figure: Figure, measured_after: int) -> UsageFigure:
     return UsageFigure(
         entitlement_id=figure.name,
         used=figure.used,
@@ -101,7 +101,7 @@ def _figure(figure: Figure) -> UsageFigure:
         today=figure.today,
         refused_today=figure.refused,
         measured_at=figure.at,
-        renewed_after_seconds=_MEASURED_SECONDS if figure.name in _MEASURED else round(FLUSH_SECONDS),
+        renewed_after_seconds=measured_after if figure.name in _MEASURED else round(FLUSH_SECONDS),
     )
 
 

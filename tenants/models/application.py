@@ -77,11 +77,19 @@ class ApplicationProcess(models.Model):
 
 
 class LogLine(models.Model):
-    """A line that a replica wrote; of one application, later ones have higher ids. Old ones are removed."""
+    """A line that a replica wrote; of one application, later ones have higher ids. Old ones are removed.
+
+    The order of lines of the two streams is that in which they were read, which may differ from that of the writing.
+    """
+
+    class Stream(models.TextChoices):
+        OUT = "stdout"
+        ERROR = "stderr"
 
     application = models.ForeignKey(Application, on_delete=models.CASCADE, related_name="lines")
     replica = models.PositiveIntegerField()
     at = models.DateTimeField()
+    stream = models.CharField(max_length=6, choices=Stream.choices, default=Stream.OUT)
     text = models.TextField()
 
     objects = models.Manager()

@@ -63,6 +63,7 @@ class Provisioning(models.Model):
         ]
         indexes = [
             models.Index(fields=("not_before",), condition=models.Q(finished_at=None), name="unfinished_runs"),
+            models.Index(fields=("kind", "-created_at", "-id"), name="runs_newest_first"),
         ]
 
     def __str__(self) -> str:

@@ -24,6 +24,7 @@ from tenants.services.tiers import limits_of
 MAX_REPLICAS = 100
 MAX_VARIABLES = 100
 NOT_FROM_SOURCE = "Applications are not built from source here: build an image, and roll that out."
+IMAGES_ARE_OFF = "Images do not run here: have CYODA_APPLICATIONS_IMAGES set."
 COMMANDS_ARE_OFF = "Commands do not run here: roll out an image, or have CYODA_APPLICATIONS_COMMANDS set."
 NO_KEY = "Applications need a key that their secrets are encrypted with: set CYODA_ENCRYPTION_KEY."
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
@@ -240,6 +241,8 @@ def _require_offered(environment: Environment, spec: Spec) -> None:
         raise NotOffered("The environment has a node of its own; applications run only beside the platform's nodes.")
     if spec.command and not settings.CONF.applications.commands:
         raise NotOffered(COMMANDS_ARE_OFF)
+    if spec.image and not settings.CONF.applications.images:
+        raise NotOffered(IMAGES_ARE_OFF)
     if not settings.CONF.secrets_at_rest:
         raise NotOffered(NO_KEY)
 

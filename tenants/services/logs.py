@@ -20,11 +20,12 @@ class InvalidCursor(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """`source` is an application's name, or provisioning (then without a replica)."""
+    """`source` is an application's name, or provisioning (then without a replica and a stream)."""
 
     at: datetime
     source: str
     replica: int | None
+    stream: str | None
     text: str
 
 
@@ -48,7 +49,10 @@ def log_page(environment: Environment, since: str, limit: int, *, application: A
     rows = rows if application is None else rows.filter(application=application)
     lines = list(rows.order_by("pk")[: limit - len(steps)])
     last = lines[-1].pk if lines else last
-    written = [Line(at=row.at, source=row.application.name, replica=row.replica, text=row.text) for row in lines]
+    written = [
+        Line(at=row.at, source=row.application.name, replica=row.replica, stream=row.stream, text=row.text)
+        for row in lines
+    ]
     return Page([*steps, *written], f"{steps_seen + len(steps)}.{last}")
 
 
@@ -71,5 +75,5 @@ def _of_provisioning(environment: Environment) -> list[Line]:
     for step in ProvisioningStep.objects.filter(run__environment=environment):
         for match in filter(None, map(_STEP_LINE.match, step.log.splitlines())):
             at = datetime.fromisoformat(match[1])
-            lines.append(Line(at=at, source="provisioning", replica=None, text=f"{step.name}: {match[2]}"))
+            lines.append(Line(at=at, source="provisioning", replica=None, stream=None, text=f"{step.name}: {match[2]}"))
     return sorted(lines, key=lambda line: line.at)

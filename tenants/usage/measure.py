@@ -15,6 +15,8 @@ from tenants.usage.sums import HEARD_OF, Measure, add_measures, day_of
 
 AT_ONCE = 500
 """Environments of one round; the others have their turn in the next ones."""
+ROUND_SECONDS = 60
+"""Between two rounds, as beat has them."""
 COUNTED_UP_TO = 10_000
 """Entities; what is more is what the planner expects."""
 HOURS_KEPT, DAYS_KEPT = timedelta(days=14), timedelta(days=400)
@@ -40,6 +42,12 @@ def measure(*, clock: Clock = system_clock) -> int:
                 raise
     add_measures(measures, clock())
     return len(measures)
+
+
+def renewed_after_seconds() -> int:
+    """After how long each environment has its turn again."""
+    ready = Environment.objects.filter(state=Environment.State.READY).count()
+    return ROUND_SECONDS * max(1, -(-ready // AT_ONCE))
 
 
 def entities_in(schema: str) -> int:

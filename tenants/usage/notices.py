@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import islice
 from uuid import UUID
 
@@ -15,19 +15,26 @@ from cyoda.clock import Clock, system_clock
 from tenants.models import Environment, Membership, Notice, NoticeDelivery, Role, UsagePeriod, Webhook
 from tenants.services.audit import PLATFORM, record
 from tenants.usage.figures import Figure, figures_of_all
-from tenants.usage.sums import day_of
+from tenants.usage.sums import day_of, hour_of
 
 THRESHOLDS = (100, 80)
 """Percent; the highest one that is reached is told, those below it are not told afterwards."""
 _BATCH = 500
+_LOOKED_BACK = timedelta(minutes=10)
+"""How long after the end of an hour or a day what happened at its very end may not have been seen."""
 
 
 def give_notices(*, clock: Clock = system_clock) -> int:
-    """Look at every environment that was used today; returns how many notices were given.
+    """Look at every environment that was used today, and shortly after an hour's end at what that came to.
 
-    Raises Tier.DoesNotExist (there is no default tier), InvalidTier.
+    Returns how many notices were given. Raises Tier.DoesNotExist (there is no default tier), InvalidTier.
     """
     now = clock()
+    ended = hour_of(now) - timedelta(microseconds=1)
+    return _look(now) + (_look(ended) if now - ended < _LOOKED_BACK else 0)
+
+
+def _look(now: datetime) -> int:
     used = UsagePeriod.objects.filter(span=UsagePeriod.Span.DAY, started_at=day_of(now))
     rows = Environment.objects.filter(state=Environment.State.READY, pk__in=used.values("environment"))
     given = 0

@@ -7,27 +7,59 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from tenants.identity.cipher import Cipher, Undecryptable
 from tenants.identity.oidc.destinations import InvalidUri, parse_endpoint
 from tenants.identity.oidc.fetching import Fetcher, FetchFailed
 from tenants.models import Organisation, Webhook
+from tenants.naming import is_uuid
 from tenants.services.audit import Doer, record
 
 MAX_URL = 2000
+MAX_WEBHOOKS = 20
+"""Of one organisation."""
 
 
 class InvalidWebhook(ValueError):
     """The text is a sentence for whoever registers it, without the URL."""
 
 
+class WebhooksNotOffered(InvalidWebhook):
+    """The installation or the organisation can have no more of them; the text is a sentence."""
+
+
+class WebhookUnknown(LookupError):
+    """The organisation has no such webhook."""
+
+
 class WebhookFailed(Exception):
     """The card was not taken; the text says why, without the URL."""
 
 
+def webhooks_of(organisation: Organisation) -> QuerySet[Webhook]:
+    """Its own, by name; those of the whole installation are the operators'."""
+    return Webhook.objects.filter(organisation=organisation).order_by("name", "created_at")
+
+
+def webhook_called(organisation: Organisation, webhook_id: str) -> Webhook:
+    """Raises WebhookUnknown."""
+    found = webhooks_of(organisation).filter(pk=webhook_id).first() if is_uuid(webhook_id) else None
+    if found is None:
+        raise WebhookUnknown(webhook_id)
+    return found
+
+
 @transaction.atomic
 def create_webhook(doer: Doer, organisation: Organisation | None, name: str, format: str, url: str) -> Webhook:
-    """Have notices of an organisation, or of all with None, posted to a URL. Raises InvalidWebhook."""
+    """Have notices of an organisation, or of all with None, posted to a URL.
+
+    Raises WebhooksNotOffered, InvalidWebhook.
+    """
+    if organisation is not None:
+        held = Organisation.objects.select_for_update().get(pk=organisation.pk)
+        if webhooks_of(held).count() >= MAX_WEBHOOKS:
+            raise WebhooksNotOffered(f"An organisation has no more than {MAX_WEBHOOKS} webhooks.")
     if format not in Webhook.Format.values:
         raise InvalidWebhook("The format must be google_chat or slack.")
     webhook = Webhook(organisation=organisation, name=name, format=format, host=_host_of(url))
@@ -77,7 +109,7 @@ def _host_of(url: str) -> str:
 def _cipher() -> Cipher:
     passphrases = settings.CONF.secrets_at_rest
     if not passphrases:
-        raise InvalidWebhook("Webhooks need a key that secrets are encrypted with: set CYODA_ENCRYPTION_KEY.")
+        raise WebhooksNotOffered("Webhooks need a key that secrets are encrypted with: set CYODA_ENCRYPTION_KEY.")
     return Cipher(passphrases)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -74,6 +75,19 @@ async def test_a_handler_learns_everything_about_the_callout(
     assert "ROLE_M2M" in context.caller.roles
     assert context.tx_token is not None
     assert context.tx_token not in repr(context)
+
+
+async def test_the_tags_of_the_environment_take_the_place_of_the_members(
+    api: httpx.AsyncClient, live: LiveNode
+) -> None:
+    other = Member(tags=["other"])
+    other.processor("look")(lambda order: order)
+    serving = asyncio.create_task(other.serve(replace(live.settings, tags=("tests",))))
+    await until(lambda: bool(live.members))
+    await order_model(api, "processor", "look")
+    assert (await read(api, await entity(api)))["meta"]["state"] == "DONE"
+    other.stop()
+    await serving
 
 
 async def test_a_processor_that_returns_none_leaves_the_entity(

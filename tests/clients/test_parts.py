@@ -72,6 +72,8 @@ def test_settings_come_from_the_environment() -> None:
     )  # fmt: skip
     assert (settings.ca_file, settings.certificate_file, settings.key_file) == (None, Path("me.pem"), Path("me.key"))
     assert "hush" not in repr(settings)
+    assert settings.tags == ()
+    assert Settings.from_environment({**environ, "CYODA_MEMBER_TAGS": "a, b,,"}).tags == ("a", "b")
     with pytest.raises(SettingsMissing, match="CYODA_TLS_KEY_FILE"):
         Settings.from_environment({**environ, **tls, "CYODA_TLS_KEY_FILE": ""})
     with pytest.raises(SettingsMissing, match="CYODA_CLIENT_SECRET"):

@@ -109,6 +109,13 @@ def test_commands_run_only_where_the_operator_lets_them(owner: Caller, settings:
     assert owner("POST", "/envs/dev/rollouts", {"name": "image", "image": "worker:1"}).status_code == 202
 
 
+def test_images_run_unless_the_operator_turns_them_off(owner: Caller, settings: Any) -> None:
+    settings.CONF = replace(settings.CONF, applications=replace(settings.CONF.applications, images=False))
+    refusal = owner("POST", "/envs/dev/rollouts", {"name": "image", "image": "worker:1"})
+    assert slug(refusal) == (409, "not-changeable")
+    assert "CYODA_APPLICATIONS_IMAGES" in refusal.json()["detail"]
+
+
 def test_what_is_to_be_built_from_source_is_registered_and_says_that_it_is_not(owner: Caller) -> None:
     order = {"name": "source", "repository_url": "https://example.org/a.git", "branch_name": "main"}
     made = owner("POST", "/envs/dev/rollouts", order).json()

@@ -19,6 +19,7 @@ from tenants.models import Application, ApplicationProcess, Environment, LogLine
 from tenants.services import applications
 from tenants.services.applications import Spec
 from tenants.services.audit import PLATFORM
+from tenants.services.logs import log_page
 
 pytestmark = pytest.mark.django_db
 PATIENCE_SECONDS = 20.0
@@ -112,6 +113,14 @@ def test_a_program_is_given_its_own_variables_and_none_of_the_platform(
     given = {"API_URL", "APPLICATION_ID", "CLIENT_ID", "CLIENT_SECRET", "GRPC_TARGET", "MEMBER_TAGS"}
     assert set(names) - {"LC_CTYPE"} == {"PATH", "HOME", "LANG", "GREETING", *(f"CYODA_{name}" for name in given)}
     assert applications.client_secret_of(row) not in str(list(LogLine.objects.values()))
+
+
+def test_lines_tell_their_stream(running: Supervisor, place: Environment) -> None:
+    sleeper(place, "import os, time; os.write(1, b'said\\n'); os.write(2, b'warned\\n'); time.sleep(600)")
+    until(running, lambda: LogLine.objects.count() == 2)
+    assert dict(LogLine.objects.values_list("text", "stream")) == {"said": "stdout", "warned": "stderr"}
+    shown = {(line.text, line.stream) for line in log_page(place, "", 10).lines if line.replica is not None}
+    assert shown == {("said", "stdout"), ("warned", "stderr")}
 
 
 def test_what_a_program_leaves_behind_ends_with_it(running: Supervisor, place: Environment) -> None:

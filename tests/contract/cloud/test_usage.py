@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import uuid4
 
+import pytest
+
 from cyoda.clock import system_clock
+from tenants.usage import measure
 from tenants.usage.sums import Measure, Tally, add_measures, add_sums
 from tests.contract.cloud.conftest import Organise, environment, slug, work
 
@@ -32,6 +35,18 @@ def test_usage_is_shown_against_limits_with_the_age_of_each_figure(database: str
     assert figures["NUM_CLIENT_NODES"]["used"] == 1
     assert all(figure["renewed_after_seconds"] > 0 for figure in figures.values())
     assert [day["requests"] for day in usage["days"]] == [hour["requests"] for hour in usage["hours"]] == [7]
+
+
+def test_with_more_environments_than_a_round_has_figures_are_renewed_later(
+    database: str, organise: Organise, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = organise(tier="enterprise")
+    for name in ("dev", "two", "three"):
+        owner.up(name)
+    work()
+    monkeypatch.setattr(measure, "AT_ONCE", 2)
+    figures = {one["entitlement_id"]: one for one in owner("GET", "/envs/dev/usage").json()["figures"]}
+    assert figures["DISK_USAGE"]["renewed_after_seconds"] == 120
 
 
 def test_usage_of_an_unknown_environment_is_not_found(database: str, organise: Organise) -> None:

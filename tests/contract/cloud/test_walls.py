@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from tenants.cloud.urls import PATHS
+from tenants.models import Organisation
+from tenants.services.audit import PLATFORM
+from tenants.usage.webhooks import create_webhook
 from tests.contract.cloud.conftest import Caller, Organise, environment
 
 pytestmark = pytest.mark.django_db
@@ -38,8 +42,11 @@ CROSSINGS: dict[str, list[tuple[str, Any]]] = {
     "GET /builds/{build_id}/events": [("", None)],
     "DELETE /builds/{build_id}": [("", None)],
     "POST /builds/{build_id}:cancel": [("", None)],
+    "GET /webhooks": [("", None)],
+    "POST /webhooks": [("", {"name": "ops", "format": "slack", "url": "https://hooks.example.org/x"})],
+    "DELETE /webhooks/{webhook_id}": [("", None)],
 }
-FRESH = {"env_id", "build_id", "creation_date"}
+FRESH = {"env_id", "build_id", "creation_date", "id", "created_at"}
 
 
 def test_every_route_is_crossed() -> None:
@@ -47,11 +54,14 @@ def test_every_route_is_crossed() -> None:
 
 
 @pytest.mark.parametrize("route", CROSSINGS)
-def test_a_stranger_gets_the_answer_of_a_world_without_the_others(organise: Organise, route: str) -> None:
+def test_a_stranger_gets_the_answer_of_a_world_without_the_others(
+    organise: Organise, route: str, settings: Any
+) -> None:
+    settings.CONF = replace(settings.CONF, iam=replace(settings.CONF.iam, encryption_keys=("a key of the tests",)))
     stranger = organise("Globex")
     owner = organise()
     key = "a-key-that-both-chose"
-    ids = {"name": "dev", "build_id": str(uuid4()), "cursor": "", "app": "worker"}
+    ids = {"name": "dev", "build_id": str(uuid4()), "cursor": "", "app": "worker", "webhook_id": str(uuid4())}
     nowhere = [asked(stranger, route, ids, crossing, uuid4().hex) for crossing in CROSSINGS[route]]
     if route == "POST /envs":
         stranger("DELETE", "/envs/dev")
@@ -59,10 +69,14 @@ def test_a_stranger_gets_the_answer_of_a_world_without_the_others(organise: Orga
     owned = owner.up(key=key).json()
     owner.up("two")
     cursor = owner("GET", "/builds?limit=1").json()["next_cursor"]
-    ids = {"name": "dev", "build_id": owned["build_id"], "cursor": cursor, "app": "worker"}
+    hook = create_webhook(
+        PLATFORM, Organisation.objects.get(pk=owner.tenant), "ops", "slack", "https://a.example.org/x"
+    )
+    ids = {"name": "dev", "build_id": owned["build_id"], "cursor": cursor, "app": "worker", "webhook_id": str(hook.pk)}
     here = [asked(stranger, route, ids, crossing, key) for crossing in CROSSINGS[route]]
     assert [compared(answer) for answer in here] == [compared(answer) for answer in nowhere]
     assert owner("GET", "/envs/dev").json() == owned, "and the owner's is as it was"
+    assert [one["id"] for one in owner("GET", "/webhooks").json()] == [str(hook.pk)]
 
 
 def asked(caller: Caller, route: str, ids: dict[str, str], crossing: tuple[str, Any], key: str) -> Any:

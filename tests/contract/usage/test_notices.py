@@ -97,6 +97,18 @@ def test_each_threshold_is_told_once_a_period(database: str) -> None:
     assert sorted(one.action for one in events) == ["limit near", "limit reached", "limit reached"]
 
 
+def test_what_comes_to_a_limit_at_the_end_of_its_period_is_told_after_it(database: str) -> None:
+    acme = limited("acme", ("API_REQUEST", 10, "DAYS"), ("EXTERNALIZED_CALL", 10, "HOURS"))
+    last = 11 + 59 / 60
+    used(acme, 10, hours=last)
+    add_sums(uuid4(), {acme.schema_name: Tally(callouts=10)}, {}, at(last)())
+    assert [give_notices(clock=at(12 + minutes / 60)) for minutes in (1, 2)] == [2, 0]
+    assert sorted(told()) == [("API_REQUEST", 100), ("EXTERNALIZED_CALL", 100)]
+    assert {one.period_started_at for one in Notice.objects.all()} == {at(-12)(), at(11)()}
+    used(acme, 9, hours=36)
+    assert give_notices(clock=at(12 + 24 + 1)) == 1
+
+
 def test_refusals_of_short_intervals_full_storage_and_many_members_are_told(database: str) -> None:
     acme = limited("acme", ("API_REQUEST", 5, "SECONDS"), ("DISK_USAGE", 1000), ("NUM_CLIENT_NODES", 5))
     add_sums(uuid4(), {acme.schema_name: Tally(requests=5, requests_refused=1)}, {acme.schema_name: 4}, at()())

@@ -41,8 +41,9 @@ class Refused(Exception):
 class Member:
     """A program that computes for workflows.
 
-    `tags` choose the callouts that it gets; `concurrency` is how many it works on at a time and `threads` how many of
-    these in handlers that are not async; a stopping member has `drain_seconds` for the callouts that it has.
+    `tags` choose the callouts that it gets, unless its settings have some; `concurrency` is how many it works on at a
+    time and `threads` how many of these in handlers that are not async; a stopping member has `drain_seconds` for the
+    callouts that it has.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Member:
         backoff: Backoff | None = None,
     ) -> None:
         self.tags = tuple(tags)
+        self._joins_with = self.tags
         self.handlers = Handlers()
         self._concurrency = concurrency
         self._threads = threads
@@ -96,6 +98,7 @@ class Member:
 
     async def serve(self, settings: Settings) -> None:
         """Keep a connection until `stop`. Raises Refused, and OSError when a TLS file cannot be used."""
+        self._joins_with = settings.tags or self.tags
         with ExitStack() as pools:
             handlers = ThreadPoolExecutor(self._threads, thread_name_prefix="handler")
             pools.callback(handlers.shutdown, wait=False, cancel_futures=True)
@@ -158,7 +161,7 @@ class Member:
 
     async def _serve_stream(self, stream: Stream, work: Work) -> None:
         """Run a stream; once the member is stopping, drain it. Raises grpc.aio.AioRpcError."""
-        serving = asyncio.ensure_future(stream.run(self.tags))
+        serving = asyncio.ensure_future(stream.run(self._joins_with))
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)

@@ -22,7 +22,9 @@ class Settings:
 
     For both: `ca_file` holds the authorities that are trusted instead of the public ones, `certificate_file` and
     `key_file` what this program shows where the platform asks for it (mutual TLS). All are PEM files, read when the
-    member starts. Raises SettingsMissing for a certificate without its key.
+    member starts. `tags`, if there are any, are joined with instead of the member's own.
+
+    Raises SettingsMissing for a certificate without its key.
     """
 
     client_id: str
@@ -33,6 +35,7 @@ class Settings:
     ca_file: Path | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    tags: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if (self.certificate_file is None) != (self.key_file is None):
@@ -41,7 +44,7 @@ class Settings:
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """From CYODA_CLIENT_ID, CYODA_CLIENT_SECRET, CYODA_API_URL, CYODA_GRPC_TARGET, CYODA_GRPC_TLS (true),
-        CYODA_TLS_CA_FILE, CYODA_TLS_CERTIFICATE_FILE and CYODA_TLS_KEY_FILE.
+        CYODA_TLS_CA_FILE, CYODA_TLS_CERTIFICATE_FILE, CYODA_TLS_KEY_FILE and CYODA_MEMBER_TAGS (with commas).
 
         Raises SettingsMissing.
         """
@@ -54,6 +57,7 @@ class Settings:
             ca_file=_path(environ, "CYODA_TLS_CA_FILE"),
             certificate_file=_path(environ, "CYODA_TLS_CERTIFICATE_FILE"),
             key_file=_path(environ, "CYODA_TLS_KEY_FILE"),
+            tags=tuple(tag.strip() for tag in environ.get("CYODA_MEMBER_TAGS", "").split(",") if tag.strip()),
         )
 
     def http_tls(self) -> ssl.SSLContext:
