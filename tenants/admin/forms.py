@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.db.models import Q
 from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminTextInputWidget
 
 from tenants.admin.operation import ConfirmForm
@@ -54,7 +55,7 @@ class OrganisationField(forms.CharField):
         text = super().to_python(value)
         if not text:
             return None
-        found = list(Organisation.objects.filter(**_name_or_id(text))[:2])
+        found = list(Organisation.objects.filter(_called(text))[:2])
         if not found:
             raise forms.ValidationError("There is no organisation of this name or id.")
         if len(found) > 1:
@@ -62,11 +63,12 @@ class OrganisationField(forms.CharField):
         return found[0]
 
 
-def _name_or_id(text: str) -> dict[str, Any]:
+def _called(text: str) -> Q:
+    """A name may look like an id: organisations that came by themselves are called like their tenant."""
     try:
-        return {"pk": UUID(text)}
+        return Q(name=text) | Q(pk=UUID(text))
     except ValueError:
-        return {"name": text}
+        return Q(name=text)
 
 
 class Indented(forms.JSONField):

@@ -23,11 +23,23 @@ from tenants.ui.console.place import House, Place, in_environment, in_organisati
 
 PAGE_ROWS = 50
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
+_FIRST = ("who", "action", "target", "environment")
 _MOMENT = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 def _text(label: Any) -> forms.CharField:
     return forms.CharField(label=label, required=False, max_length=200, widget=forms.TextInput(_PLAIN))
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some fields of a form, as their template takes them."""
+
+    visible_fields: Sequence[forms.BoundField]
+
+    @property
+    def is_used(self) -> bool:
+        return any(field.value() or field.errors for field in self.visible_fields)
 
 
 class Filter(forms.Form):
@@ -50,6 +62,15 @@ class Filter(forms.Form):
         else:
             named = [(row.tenant_id, row.name) for row in environments_of(where.organisation, with_ended=True)]
             self.fields["environment"].choices = [("", lazy("any")), *named]  # type: ignore[attr-defined] - it is a choice
+
+    @property
+    def first(self) -> Part:
+        """What is asked for most."""
+        return Part([self[name] for name in _FIRST if name in self.fields])
+
+    @property
+    def more(self) -> Part:
+        return Part([self[name] for name in self.fields if name not in _FIRST])
 
     @property
     def wanted(self) -> Wanted:

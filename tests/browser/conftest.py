@@ -103,6 +103,9 @@ def site(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             "CYODA_SIGNIN_OIDC_URL": provider.url,
             "CYODA_SIGNIN_OIDC_CLIENT_ID": CLIENT_ID,
             "CYODA_SIGNIN_OIDC_CLIENT_SECRET": CLIENT_SECRET,
+            "CYODA_OIDC_ALLOW_PRIVATE_NETWORKS": "true",
+            "CYODA_OIDC_REQUIRE_HTTPS": "false",
+            "CYODA_IAM_TRUSTED_KEY_REGISTRATION_ENABLED": "true",
         }
         home: Path = tmp_path_factory.mktemp("browser")
         settings["CYODA_STATIC_ROOT"] = str(collect_static(home))
@@ -207,12 +210,12 @@ def operator(visit: Visits) -> Visit:
     return visit(scripts=True, storage_state=OPERATORS_SESSION)
 
 
-def invite(office: Visit, email: str, role: str = "Developer") -> str:
+def invite(office: Visit, email: str, role: str = "Developer", organisation: str = TENANT) -> str:
     """The link that is mailed after the operator has invited an address to the tenant's organisation."""
     office.open("/admin/tenants/invitation/")
     office.page.get_by_text("Invite a person").first.click()
     office.page.locator("[name=email]").fill(email)
-    office.page.locator("[name=organisation]").fill(TENANT)
+    office.page.locator("[name=organisation]").fill(organisation)
     office.page.locator("[name=role]").select_option(label=role)
     office.page.locator("[name=reason]").fill("as the test wants it")
     office.page.locator("form:has([name=email]) [type=submit]").click()
