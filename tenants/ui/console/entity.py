@@ -15,6 +15,7 @@ from tenants.ui.console.history import story
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.standing import Standing, standing_of
 from tenants.ui.console.waiting import advice, ways
+from tenants.ui.console.workflows.listing import graph_around
 
 TABS = ("data", "workflow", "history", "json")
 
@@ -51,6 +52,7 @@ def workflow_page(
         why = place.api.get("entity", entity_id, "why")
         found = ways(why)
         context |= {"why": why, "ways": found, "advice": advice(found)}
+        context |= graph_around(place, standing.meta, why.get("workflow", "")) or {}
     context |= {"fault": fault, "tried": transition, "patch": patch}
     return show(request, place, "console/entity_workflow.html", status=409 if fault else 200, **context)
 

@@ -107,7 +107,7 @@ def draft(request: HttpRequest, bench: Bench) -> HttpResponse:
     counts = dict(_counted(bench).by_state)
     context = {
         "tab": "states",
-        "graph": graph_of(document, counts, lambda name: bench.url("draft_part", at=pointed("states", name))),
+        "graph": graph_of(document, counts, href=lambda name: bench.url("draft_part", at=pointed("states", name))),
         "rows": rows_of(document, counts),
     }
     return show_bench(request, bench, "console/workflow_draft_states.html", **context)

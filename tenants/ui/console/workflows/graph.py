@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
+from cyoda import jsonio
 from tenants.ui.console.workflows.conditions import sentence
 from tenants.ui.console.workflows.pointers import pointed
 
@@ -37,6 +39,16 @@ class Row:
     count: int
     transitions: list[Transition]
     pointer: str
+
+    @property
+    def query(self) -> str:
+        return in_state(self.name)
+
+
+def in_state(name: str) -> str:
+    """The query that shows the entities of one state in their list."""
+    test = {"type": "lifecycle", "field": "state", "operatorType": "EQUALS", "value": name}
+    return "?" + urlencode({"q": jsonio.dumps(test).decode()})
 
 
 def transitions_of(document: Document) -> list[Transition]:
@@ -84,13 +96,24 @@ def role(document: Document, name: str) -> str:
     return "processing" if any(transition.get("processors") for transition in transitions) else "ordinary"
 
 
-def graph_of(document: Document, counts: Counts, href: Callable[[str], str] | None = None) -> dict[str, Any]:
-    """What the graph is drawn of; `href` is where a state leads to."""
+def graph_of(
+    document: Document,
+    counts: Counts,
+    *,
+    href: Callable[[str], str] | None = None,
+    listing: str = "",
+    here: str | None = None,
+) -> dict[str, Any]:
+    """What the graph is drawn of. `href` is where a state leads to, `listing` the page of all entities, `here` the
+    state that an entity is in."""
     rows = rows_of(document, counts)
     names = {row.name for row in rows}
     return {
         "states": [
-            {"name": row.name, "role": row.role, "count": row.count, "href": href(row.name) if href else ""}
+            {
+                "name": row.name, "role": row.role, "count": row.count, "href": href(row.name) if href else "",
+                "list": listing + in_state(row.name) if listing else "", "here": row.name == here,
+            }
             for row in rows
         ],
         "transitions": [

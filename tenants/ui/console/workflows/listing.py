@@ -119,7 +119,7 @@ def workflow(
         context["json"] = indented(jsonio.dumps(found.document))
     else:
         listing = place.url("entities", model=model, version=version)
-        context["graph"] = graph_of(found.document, dict(found.model.by_state), lambda _name: "")
+        context["graph"] = graph_of(found.document, dict(found.model.by_state), listing=listing)
         context["listing"] = listing
     return show(request, place, f"console/workflow_{tab}.html", **context)
 
@@ -190,6 +190,19 @@ def delete(request: HttpRequest, place: Place, model: str, version: int, workflo
         request, place, form, title=_("Remove %(name)s") % {"name": workflow}, button=_("Remove it"), back=back,
         intro=intro % {"number": found.entities}, is_dangerous=True,
     )  # fmt: skip
+
+
+def graph_around(place: Place, meta: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    """The workflow that an entity follows, with the state that it is in; None for the built-in one."""
+    key = (meta["modelKey"]["name"], meta["modelKey"]["version"])
+    found = next((each for each in workflows_of(place, one_model(place, *key)) if each.name == name), None)
+    if found is None:
+        return None
+    listing = place.url("entities", model=key[0], version=key[1])
+    href = place.url("workflow", model=key[0], version=key[1], workflow=name)
+    counts = dict(found.model.by_state)
+    graph = graph_of(found.document, counts, listing=listing, here=meta["state"], href=lambda _state: href)
+    return {"graph": graph, "graph_name": name}
 
 
 def workflows_of(place: Place, model: Counted) -> list[Workflow]:
