@@ -7,7 +7,6 @@
   const SVG = "http://www.w3.org/2000/svg";
   const LINE = 16;
   const PAD = 12;
-  const MANY = 80; // states; with more of them dagre ranks by the quicker way
   const MARKS = { initial: "▸", terminal: "■", waiting: "☐", processing: "⚙" };
   const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "paint-order", "opacity",
     "font-size", "font-family", "font-weight", "text-anchor", "display"];
@@ -51,15 +50,14 @@
       this.view.append(svg);
       this.replaceChildren(this.tools(), this.view);
       this.size = layout.graph();
-      this.zoom(Math.max(this.fitting(), this.size.width > 3000 ? 0.35 : 0.6));
+      this.zoom(Math.max(this.fitting(), 0.6));
       const here = svg.querySelector(".here");
       if (here !== null) this.show(here.parentNode);
     }
 
     laidOut(states, transitions) {
       const layout = new dagre.graphlib.Graph({ multigraph: true });
-      const ranker = states.length > MANY ? "longest-path" : "network-simplex";
-      layout.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 48, edgesep: 16, marginx: 12, marginy: 12, ranker });
+      layout.setGraph({ rankdir: "LR", nodesep: 28, ranksep: 48, edgesep: 16, marginx: 12, marginy: 12 });
       for (const state of states) {
         const loops = transitions.filter((each) => each.from === state.name && each.to === state.name);
         const lines = [short(state.name), ...loops.map((each) => `↻ ${short(each.name, 22)}`)];

@@ -101,7 +101,7 @@ async def test_the_page_loads_only_from_this_server_and_its_policy_says_so() -> 
             assert (await http.get(url)).status_code == 200, url
 
 
-@pytest.mark.parametrize("package", ["dagre", "idiomorph", "swagger-ui", "tabler"])
+@pytest.mark.parametrize("package", ["codemirror", "dagre", "idiomorph", "swagger-ui", "tabler"])
 def test_vendored_files_are_those_that_were_recorded(package: str) -> None:
     folder = STATIC / "vendor" / package
     recorded = json.loads((folder / "VENDORED.json").read_text())

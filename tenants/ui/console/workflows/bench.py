@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -119,18 +120,20 @@ def _conflict(request: HttpRequest, place: Place, draft_id: UUID) -> HttpRespons
 
 
 def show_bench(
-    request: HttpRequest, bench: Bench, template: str, status: int = 200, **context: object
+    request: HttpRequest, bench: Bench, template: str, status: int = 200, **context: Any
 ) -> HttpResponse:  # fmt: skip
     """A page of a draft, with what is wrong with it now."""
     numbers = DraftRevision.objects.filter(draft=bench.draft).values_list("number", flat=True)
     author = bench.revision.author
     names = names_of(bench.place.organisation, [author])
+    issues: list[ShownIssue] = context.pop("issues") if "issues" in context else issues_of(bench)
     given = {
         "bench": bench,
         "draft": bench.draft,
         "document": bench.document,
         "author": names.get(author, _("somebody who has left")),
-        "issues": issues_of(bench),
+        "issues": issues,
+        "issue_counts": Counter(issue.severity for issue in issues),
         "can_undo": bench.draft.position - 1 in numbers,
         "can_redo": bench.draft.position + 1 in numbers,
     }

@@ -38,6 +38,15 @@ from tenants.ui.console.workflows.graph import graph_of, rows_of
 from tenants.ui.console.workflows.pointers import lines_of, pointed, segments
 
 LISTED_STEPS = 50
+MEMBERS = (
+    "version", "name", "desc", "initialState", "active", "criterion", "states", "transitions", "next", "manual",
+    "disabled", "processors", "schedule", "delayMs", "timeoutMs", "function", "resultKind", "calculationNodesTags",
+    "attachEntity", "responseTimeoutMs", "retryPolicy", "context", "startNewTxOnDispatch", "executionMode", "SYNC",
+    "ASYNC_SAME_TX", "ASYNC_NEW_TX", "COMMIT_BEFORE_DISPATCH", "config", "type", "simple", "lifecycle", "group",
+    "array", "jsonPath", "field", "operatorType", "operator", "conditions", "value", "values", "annotations",
+    "criterionAnnotations",
+)  # fmt: skip
+"""What the editor completes in a workflow's text."""
 Change = Callable[[Document], None]
 
 
@@ -181,7 +190,7 @@ def as_json(request: HttpRequest, bench: Bench) -> HttpResponse:
     lines = lines_of(bench.document)
     return show_bench(
         request, bench, "console/workflow_draft_json.html", tab="json", form=form, at=at,
-        line=lines.get(at) or lines.get(at.rpartition("/")[0]), lines=lines,
+        line=lines.get(at) or lines.get(at.rpartition("/")[0]), words=" ".join(MEMBERS),
     )  # fmt: skip
 
 
