@@ -16,7 +16,11 @@ from django.utils.translation import gettext as _
 from cyoda import jsonio
 
 Json = Any
+Kinds = Mapping[str, str]
 ROOT = "n0"
+TYPES = ("text", "number", "boolean", "json")
+AS_DECLARED = "auto"
+"""A value of the type that the model declares for its field."""
 MAX_DEPTH, MAX_CONDITIONS = 40, 500
 LIFECYCLE = ("state", "creationDate", "lastUpdateTime", "transitionForLatestSave", "transactionId", "id")
 OPERATORS = (
@@ -110,8 +114,11 @@ def node_as_sent(sent: Mapping[str, str], place: str = ROOT, depth: int = 0, poi
     return Node(place=place, kind=kind, depth=depth, pointer=pointer, values=values, children=children)
 
 
-def criterion_of(sent: Mapping[str, str], place: str = ROOT, depth: int = 0) -> Json:
-    """The criterion that the sent fields make. Raises WrongValue, NotStructured."""
+def criterion_of(sent: Mapping[str, str], kinds: Kinds, place: str = ROOT, depth: int = 0) -> Json:
+    """The criterion that the sent fields make; `kinds` are those of the document's fields, by path.
+
+    Raises WrongValue, NotStructured.
+    """
     kind = sent.get(f"{place}.kind", "")
     if kind not in _KNOWN or depth > MAX_DEPTH:
         raise NotStructured
@@ -123,16 +130,20 @@ def criterion_of(sent: Mapping[str, str], place: str = ROOT, depth: int = 0) -> 
     match kind:
         case "group":
             number = int(got("count")) if got("count").isdecimal() else 0
-            inner = [criterion_of(sent, f"{place}-{index}", depth + 1) for index in range(min(number, MAX_CONDITIONS))]
+            inner = [
+                criterion_of(sent, kinds, f"{place}-{index}", depth + 1) for index in range(min(number, MAX_CONDITIONS))
+            ]
             return {"type": kind, "operator": got("operator") or "AND", "conditions": inner, **rest}
         case "function":
-            return {"type": kind, "function": _function(sent, place, depth), **rest}
+            return {"type": kind, "function": _function(sent, kinds, place, depth), **rest}
         case "array":
             return {"type": kind, "jsonPath": got("path"), "values": _list(got("value")), **rest}
         case _:
             member = "field" if kind == "lifecycle" else "jsonPath"
             test = {"type": kind, member: got("path"), "operatorType": got("operator")}
-            return {**test, **_value(got("operator"), got("as"), got("value"), got("second")), **rest}
+            declared = kinds.get(got("path"), "") if kind == "simple" else ""
+            typed = (declared if declared in TYPES else "text") if got("as") == AS_DECLARED else got("as")
+            return {**test, **_value(got("operator"), typed, got("value"), got("second")), **rest}
 
 
 def with_act(criterion: Json, act: str) -> Json:
@@ -219,8 +230,8 @@ def _value_fields(criterion: Mapping[str, Json]) -> dict[str, str]:
 
 def _shown(value: Json) -> tuple[str, str]:
     match value:
-        case None:
-            return "", "text"
+        case None | "":
+            return "", AS_DECLARED
         case str():
             return value, "text"
         case bool():
@@ -286,7 +297,7 @@ def _function_values(function: Mapping[str, Json]) -> dict[str, str]:
     }
 
 
-def _function(sent: Mapping[str, str], place: str, depth: int) -> Json:
+def _function(sent: Mapping[str, str], kinds: Kinds, place: str, depth: int) -> Json:
     def got(name: str) -> str:
         return sent.get(f"{place}.{name}", "")
 
@@ -302,5 +313,5 @@ def _function(sent: Mapping[str, str], place: str, depth: int) -> Json:
         config["retryPolicy"] = got("retry")
     function: dict[str, Json] = {"name": got("name"), "config": {**config, **more}, **others}
     if f"{place}-p.kind" in sent:
-        function["criterion"] = criterion_of(sent, f"{place}-p", depth + 1)
+        function["criterion"] = criterion_of(sent, kinds, f"{place}-p", depth + 1)
     return function

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from tenants.ui.console.counts import one_model
-from tenants.ui.console.models import _fields
+from tenants.ui.console.fields import Fields, fields_of
 from tenants.ui.console.workflows import conditions, edits
 from tenants.ui.console.workflows.bench import Bench, on_draft, show_bench
 from tenants.ui.console.workflows.edits import EditRefused
@@ -166,10 +166,11 @@ def criterion(request: HttpRequest, bench: Bench) -> HttpResponse:
     except KeyError:
         raise Http404 from None
     error = ""
+    fields = fields_of(bench.place, *bench.model)
     present = owner.get("criterion")
     if request.method == "POST":
         try:
-            present = _built(request)
+            present = _built(request, fields)
             summary = _("criterion of %(name)s changed") % {"name": owner.get("name", "")}
             bench.change(request, lambda d: edits.set_criterion(d, at, present), summary)
         except (conditions.WrongValue, EditRefused) as refusal:
@@ -183,14 +184,16 @@ def criterion(request: HttpRequest, bench: Bench) -> HttpResponse:
     return show_bench(
         request, bench, "console/workflow_draft_criterion.html", tab="states" if at else "settings", at=at,
         owner=owner, error=error, focus=request.GET.get("focus", ""), **_tree(request, present, is_wrong=bool(error)),
-        fields=list(_paths(bench)), operators=conditions.OPERATORS, lifecycle=conditions.LIFECYCLE,
+        fields=[field for field in fields.values() if field.path.startswith("$")],
+        operators=conditions.OPERATORS, lifecycle=conditions.LIFECYCLE,
         kinds=_kinds(), back=bench.url("draft_part", at=at),
     )  # fmt: skip
 
 
-def _built(request: HttpRequest) -> Any:
+def _built(request: HttpRequest, fields: Fields) -> Any:
     sent = _fields_of(request)
-    present = conditions.criterion_of(sent) if f"{conditions.ROOT}.kind" in sent else None
+    kinds = {path: field.kind for path, field in fields.items()}
+    present = conditions.criterion_of(sent, kinds) if f"{conditions.ROOT}.kind" in sent else None
     return conditions.with_act(present, sent["do"]) if sent.get("do") else present
 
 
@@ -216,8 +219,3 @@ def _kinds() -> list[tuple[str, str]]:
         ("array", _("The items of an array")),
         ("group", _("A group")),
     ]
-
-
-def _paths(bench: Bench) -> Any:
-    simple = bench.place.api.get("model", "export", "SIMPLE_VIEW", *bench.model)["model"]
-    yield from _fields(simple)

@@ -202,7 +202,7 @@ def test_a_criterion_is_built_and_processors_are_set(console: Console) -> None:
     page = at(draft, "criterion", "/states/NEW/transitions/0")
     assert "always matches" in console.get(page)
     console.change(page, do="new-simple:n0")
-    leaf = {"n0.kind": "simple", "n0.path": "$.total", "n0.operator": "GREATER_THAN", "n0.as": "number"}
+    leaf = {"n0.kind": "simple", "n0.path": "$.total", "n0.operator": "GREATER_THAN", "n0.as": "auto"}
     assert "is not of the chosen type" in console.change(page, 200, **leaf, **{"n0.value": "many"})
     console.change(page, **leaf, **{"n0.value": "1.50"}, do="wrap:n0")
     inner = {name.replace("n0", "n0-0"): value for name, value in leaf.items()}
@@ -235,6 +235,14 @@ def test_a_criterion_is_built_and_processors_are_set(console: Console) -> None:
         },
     }]  # fmt: skip
     assert "no compute node with one of the tags" in console.get(transition)
+    question = {"type": "function", "function": {"name": "f", "config": {}}}
+    between = {"type": "simple", "jsonPath": "$.total", "operatorType": "BETWEEN", "value": [1, 2.5]}
+    document = console.draft
+    both = {"type": "group", "operator": "AND", "conditions": [between, question]}
+    document["states"]["NEW"]["transitions"][0]["criterion"] = both
+    console.change(draft + "json", document=json.dumps(document))
+    for focus in ("", "/conditions/0/jsonPath", "/conditions/1/function/criterion"):
+        assert "isFine" not in console.get(f"{page}&focus={focus}")
     console.change(draft + "act", do="delete", at="/states/NEW/transitions/0/processors/0")
     console.change(draft + "act", do="down", at="/states/NEW/transitions/0")
     assert [each["name"] for each in console.draft["states"]["NEW"]["transitions"]] == ["drop", "send"]
