@@ -84,12 +84,6 @@ class Vitals:
     is_storage_ready: bool
     peers: Sequence[Peer] = ()
 
-    def tags_of(self, tenant: str) -> set[str]:
-        """What members of a tenant offer, on any node."""
-        here = {tag for member in self.members if member.tenant == tenant for tag in member.tags}
-        elsewhere = (tags for peer in self.peers for owner, tags in peer.offers if owner == tenant)
-        return here.union(*elsewhere)
-
 
 class DataPlane(Protocol):
     def models(self, tenant: str) -> Sequence[ModelSummary]:

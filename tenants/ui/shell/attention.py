@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
+from django.utils.translation import ngettext
 
 from tenants.models import Environment, Notice, Organisation, ProvisioningStep
 from tenants.ui.console.place import Place, slug_of
@@ -29,7 +30,7 @@ LIMITED: Mapping[str, Any] = {
     BYTES: lazy("storage"),
     REQUESTS: lazy("requests"),
     CALLOUTS: lazy("callouts"),
-    MEMBERS: lazy("connected compute nodes"),
+    MEMBERS: lazy("connected members"),
 }
 """How figures are called."""
 
@@ -52,22 +53,17 @@ def of_person(user: AbstractUser, now: datetime) -> list[Item]:
     return sorted(items, key=lambda item: not item.is_urgent)[:SHOWN]
 
 
-def of_place(
-    place: Place, figures: Figures, offered: Collection[str], needed: Iterable[str], now: datetime
-) -> list[Item]:
-    """Of an open environment: `offered` are the tags of its members, `needed` what its workflows ask (tags_needed)."""
-    items = [*_without_member(place, offered, needed), *_used_up(place, figures)]
+def of_place(place: Place, figures: Figures, unserved: Iterable[str], errors: int, now: datetime) -> list[Item]:
+    """Of an open environment: `unserved` are tags that workflows ask for in vain, `errors` runs of the last hour."""
+    items = [*_unserved(place, unserved), *_used_up(place, figures)]
+    if errors:
+        many = ngettext(
+            "%(number)s run of the last hour had errors.", "%(number)s runs of the last hour had errors.", errors
+        )
+        url = f"{place.url('runs')}?errors_only=on"
+        items.append(Item(text=many % {"number": errors}, url=url, where=place.label))
     own = Environment.objects.filter(pk=place.environment.pk).select_related("organisation")
     return sorted([*items, *_expiring(own, now)], key=lambda item: not item.is_urgent)
-
-
-def tags_needed(document: Any) -> set[str]:
-    """What a workflow's processors, criteria and schedules ask of members: each a comma separated choice of tags."""
-    if isinstance(document, Mapping):
-        own = document.get("calculationNodesTags")
-        found = {own} if isinstance(own, str) and own.strip() else set[str]()
-        return found.union(*(tags_needed(value) for value in document.values()))
-    return set[str]().union(*(tags_needed(value) for value in document)) if isinstance(document, list) else set()
 
 
 def _failed(own: QuerySet[Environment], now: datetime) -> Iterator[Item]:
@@ -131,11 +127,14 @@ def _expiring(own: QuerySet[Environment], now: datetime) -> Iterator[Item]:
         yield _about(one, text % {"days": days}, "settings", is_urgent=days < 1)
 
 
-def _without_member(place: Place, offered: Collection[str], needed: Iterable[str]) -> Iterator[Item]:
-    for requirement in sorted(needed):
-        if not any(tag.strip() in offered for tag in requirement.split(",")):
-            text = _("Workflows need a compute node tagged “%(tags)s”, and none is connected.") % {"tags": requirement}
-            yield Item(text=text, url=place.url("connect"), where=place.label, is_urgent=True)
+def _unserved(place: Place, requirements: Iterable[str]) -> Iterator[Item]:
+    for tags in requirements:
+        text = (
+            _("Workflows need a member tagged “%(tags)s”, and none is connected.")
+            if tags
+            else _("Workflows need a member, and none is connected.")
+        )
+        yield Item(text=text % {"tags": tags}, url=place.url("members"), where=place.label, is_urgent=True)
 
 
 def _about(environment: Environment, text: str, page: str, *, is_urgent: bool) -> Item:

@@ -167,16 +167,21 @@ def by_id(search: Search) -> Iterator[Hit]:
     except ValueError:
         return
     for place in search.places:
-        for parts, page, value, title in _IDS:
+        for ask, page, value, title in _IDS:
             try:
-                place.api.get(*parts, wanted)
+                place.api.get(*ask(wanted))
             except (Refused, CyodaError):
                 continue
             yield Hit(f"{title} {wanted}", place.url(page, **{value: wanted}), place.label)
 
 
-_IDS: tuple[tuple[tuple[str, ...], str, str, Promise], ...] = ((("entity",), "entity", "entity_id", lazy("Entity")),)
-"""What the API is asked with an id, and the page that shows it."""
+_IDS: tuple[tuple[Callable[[UUID], tuple[object, ...]], str, str, Promise], ...] = (
+    (lambda wanted: ("entity", wanted), "entity", "entity_id", lazy("Entity")),
+    (lambda wanted: ("audit", "transactions", wanted), "run", "transaction_id", lazy("Run")),
+    (lambda wanted: ("message", wanted), "message", "message_id", lazy("Message")),
+    (lambda wanted: ("search", "async", wanted, "status"), "search", "job_id", lazy("Search")),
+)
+"""What the API is asked for an id, and the page that shows it."""
 
 
 def people(search: Search) -> Iterator[Hit]:
