@@ -9,7 +9,8 @@ TEMPLATES = Path(__file__).parents[4] / "templates"
 BACK_OFFICE = {"admin", "back_office"}
 """For operators, in English as the library around it."""
 NAMES = {
-    "API", "CSV", "Cyoda", "FIXED", "JSON", "NONE", "REST", "ROLE_ADMIN", "Schema", "UTC", "curl", "false", "gRPC", "true",
+    "API", "CSV", "Cyoda", "FIXED", "JSON", "NONE", "REST", "ROLE_ADMIN", "Schema", "UTC", "curl", "false",
+    "gRPC", "true",
 }  # fmt: skip
 """Called the same in every language."""
 
