@@ -99,6 +99,13 @@ def test_a_transition_is_taken_and_the_past_stays_to_be_seen(here: Visit, parcel
     assert here.page.locator(".title .badge").inner_text() == "PACKED"
     here.click("Show it as it is now")
     assert here.page.locator(".title .badge").inner_text() == "SENT"
+    here.click("Look at another moment")
+    here.page.locator("[name=at]").fill("2020-01-01T00:00:00")
+    here.click("Look")
+    assert here.heading == "This entity was not there then"
+    here.complaints.clear()  # the browser says of a 404 that it is one
+    here.click("Its first version")
+    assert here.page.locator(".title .badge").inner_text() == "PACKED"
 
 
 def test_a_transition_of_a_page_that_is_old_by_now_is_refused(here: Visit, parcels: list[str], site: Site) -> None:

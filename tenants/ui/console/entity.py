@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from cyoda.permissions import Action
 from tenants.ui.console.documents import data_of, extract, pointed, raw_data_of, shortened, whole
 from tenants.ui.console.guarding import is_guarded
 from tenants.ui.console.history import story
-from tenants.ui.console.place import Place, in_environment, show
-from tenants.ui.console.standing import Standing, standing_of
+from tenants.ui.console.place import Page, Place, in_environment, show
+from tenants.ui.console.standing import NotThen, Standing, standing_of
 from tenants.ui.console.waiting import advice, ways
 from tenants.ui.console.workflows.listing import graph_around
 
 TABS = ("data", "workflow", "history", "json")
 
 
+def _of_a_moment(page: Page) -> Page:
+    """A page of an entity as it is or was; where it was not, that is said."""
+
+    @wraps(page)
+    def view(request: HttpRequest, place: Place, entity_id: UUID, **values: Any) -> HttpResponseBase:
+        try:
+            return page(request, place, entity_id, **values)
+        except NotThen as missing:
+            return show(request, place, "console/entity_absent.html", status=404, missing=missing, entity_id=entity_id)
+
+    return view
+
+
 @in_environment()
 @require_safe
+@_of_a_moment
 def entity(request: HttpRequest, place: Place, entity_id: UUID, tab: str = TABS[0]) -> HttpResponse:
     if tab not in TABS:
         raise Http404
@@ -51,7 +66,7 @@ def workflow_page(
     else:
         why = place.api.get("entity", entity_id, "why")
         found = ways(why)
-        context |= {"why": why, "ways": found, "advice": advice(found)}
+        context |= {"why": why, "ways": found, "advice": advice(found, why["state"])}
         context |= graph_around(place, standing.meta, why.get("workflow", "")) or {}
     context |= {"fault": fault, "tried": transition, "patch": patch}
     return show(request, place, "console/entity_workflow.html", status=409 if fault else 200, **context)
@@ -59,6 +74,7 @@ def workflow_page(
 
 @in_environment()
 @require_safe
+@_of_a_moment
 def download(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     """The document as it was written, as a file."""
     standing = standing_of(request, place, entity_id)
@@ -70,6 +86,7 @@ def download(request: HttpRequest, place: Place, entity_id: UUID) -> HttpRespons
 
 @in_environment()
 @require_safe
+@_of_a_moment
 def value(request: HttpRequest, place: Place, entity_id: UUID) -> HttpResponse:
     """The value at `?pointer=` alone and whole, as a file."""
     standing = standing_of(request, place, entity_id)

@@ -107,14 +107,29 @@ class Standing:
         return self.changes[index].get("transactionId", "") if 0 <= index < len(self.changes) else ""
 
 
+class NotThen(Exception):
+    """The entity was not there at the moment asked for, or the transaction made no version of it."""
+
+    def __init__(self, changes: list[Change], at: str | None) -> None:
+        super().__init__(at)
+        self.at = at
+        self.first, self.last = changes[-1], changes[0]
+
+    @property
+    def is_deleted(self) -> bool:
+        return self.last["changeType"] == "DELETE"
+
+
 def standing_of(request: HttpRequest, place: Place, entity_id: UUID) -> Standing:
-    """Raises Refused."""
+    """Raises Refused, NotThen."""
     at, tx = moment_given(request.GET.get("at", "")), request.GET.get("tx") or None
     try:
         answer = _entity(place, entity_id, None if tx else at, tx)
     except Refused as refusal:
-        if at or tx or refusal.code != EntityNotFound.code:
+        if refusal.code != EntityNotFound.code:
             raise
+        if at or tx:
+            raise NotThen(place.api.get("entity", entity_id, "changes"), at) from None
         return _deleted(place, entity_id, refusal)
     changes = place.api.get("entity", entity_id, "changes")
     return Standing(answer, changes, _names(place, changes), None if tx else at, tx)

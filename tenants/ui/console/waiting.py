@@ -88,7 +88,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What to do: `act` is `fire`, `loopback`, `edit` or nothing; `transition` is taken then or with the change."""
+    """What to do: `act` is `fire`, `loopback`, `edit`, `connect` or nothing; `transition` goes with it."""
 
     text: str
     act: str = ""
@@ -112,11 +112,12 @@ def ways(why: Json) -> list[Way]:
     ]
 
 
-def advice(found: list[Way]) -> Advice | None:
-    """The one next step; None where nothing leads on."""
+def advice(found: list[Way], state: str) -> Advice | None:
+    """The one next step; None where nothing leads on to another state."""
+    leading = [way for way in found if not way.is_disabled and way.next != state]
     for seek in (_taken, _reevaluated, _filled_in, _timed, _connected):
-        for way in sorted(found, key=lambda way: not way.is_manual):
-            if not way.is_disabled and (advised := seek(way)):
+        for way in sorted(leading, key=lambda way: not way.is_manual):
+            if advised := seek(way):
                 return advised
     return None
 
@@ -158,10 +159,9 @@ def _connected(way: Way) -> Advice | None:
         return None
     tags = way.missing[0]["tags"]
     if not tags:
-        return Advice(_("Connect a compute node: “%(name)s” needs one.") % {"name": way.name})
-    return Advice(
-        _("Connect a compute node with the tags “%(tags)s”: “%(name)s” needs one.") % {"tags": tags, "name": way.name}
-    )
+        return Advice(_("Connect a compute node: “%(name)s” needs one.") % {"name": way.name}, "connect")
+    words = {"tags": tags, "name": way.name}
+    return Advice(_("Connect a compute node with the tags “%(tags)s”: “%(name)s” needs one.") % words, "connect")
 
 
 def _in_the_way(condition: Condition) -> Iterator[Condition]:
