@@ -11,7 +11,6 @@ from django.views.decorators.http import require_safe
 
 from tenants.models import Export, SavedView
 from tenants.ui.console import cells, finding
-from tenants.ui.console.conditions import Group
 from tenants.ui.console.counts import Counted, one_model
 from tenants.ui.console.fields import Fields, fields_of
 from tenants.ui.console.filtering import Editor, chips
@@ -31,13 +30,15 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
     answer = editor.take(request)
     if answer is not None:
         return answer
-    found_model = Counted(model, version, "", "") if listing.of else one_model(place, model, version)
+    asked = finding.states_asked(listing, editor.applied)
+    found_model = Counted(model, version, "", "") if asked is None else one_model(place, model, version)
     found = finding.find(place.api, found_model, listing)
     columns = listing.columns or cells.standard_columns(found.entities)
     shown = list(_columns(columns, listing, fields))
-    count = _count(request, place, found_model, listing, found, editor.applied)
+    count = _count(request, place, found_model, listing, found, asked)
     context = {
         "model": found_model,
+        "states": sorted({entity["meta"]["state"] for entity in found.entities} | dict(found_model.by_state).keys()),
         "listing": listing,
         "found": found,
         "fields": fields,
@@ -129,17 +130,18 @@ class _Count:
 
 
 def _count(
-    request: HttpRequest, place: Place, model: Counted, listing: Listing, found: finding.Found, applied: Group | None
+    request: HttpRequest, place: Place, model: Counted, listing: Listing, found: finding.Found, asked: set[str] | None
 ) -> _Count:
-    exact = listing.of or finding.known_count(model, listing, applied)
-    if exact is None and "count" in request.GET and found.refusal is None:
+    exact = listing.of or None
+    if asked is not None:
+        exact = finding.known_count(model, asked)
+    elif exact is None and "count" in request.GET and found.refusal is None:
         exact = finding.counted(place.api, model, listing)
+    if exact is None and not found.has_next:
+        exact = found.end
     if exact is not None:
         return _Count(exact, is_exact=True, asked="")
-    return _Count(
-        found.end + found.has_next, is_exact=not found.has_next,
-        asked=listing.query(("count", "1")),
-    )  # fmt: skip
+    return _Count(found.end + 1, is_exact=False, asked=listing.query(("count", "1")))
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,21 +103,22 @@ def counted(api: Api, model: Counted, listing: Listing) -> int | None:
     return sum(bucket["count"] for bucket in answer.json)
 
 
-def known_count(model: Counted, listing: Listing, tree: Group | None) -> int | None:
-    """How many match where the counts of states tell: of everything, or of some states."""
-    if listing.at or tree is None:
+def states_asked(listing: Listing, tree: Group | None) -> set[str] | None:
+    """The states whose counts say how many match, none of them for all; None when they do not say it."""
+    if (
+        listing.of
+        or listing.at
+        or tree is None
+        or (len(tree.children) != 1 and tree.operator == "AND" and tree.children)
+    ):
         return None
-    if not tree.children:
-        return model.entities if tree.operator == "AND" else 0
-    states = dict(model.by_state)
-    names = [
-        child.value
-        for child in tree.children
-        if isinstance(child, Row) and (child.path, child.operator) == ("@state", "EQUALS")
-    ]
-    if len(names) < len(tree.children) or (len(names) > 1 and tree.operator == "AND"):
-        return None
-    return sum(states.get(name, 0) for name in set(names))
+    tests = [child for child in tree.children if isinstance(child, Row)]
+    names = {test.value for test in tests if (test.path, test.operator) == ("@state", "EQUALS")}
+    return names if len(tests) == len(tree.children) and len(names) == len(tests) else None
+
+
+def known_count(model: Counted, asked: set[str]) -> int:
+    return sum(count for state, count in model.by_state if not asked or state in asked)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) v
 WHERE h.model_id = $1 AND h.entity_id {behind} $4 AND NOT v.deleted
-    AND (h.valid_from > $6 OR NOT pg_visible_in_snapshot(h.xid, $5::pg_snapshot) OR {narrowing})
+    AND h.created_at <= $6 AND (h.valid_from > $6 OR NOT pg_visible_in_snapshot(h.xid, $5::pg_snapshot) OR {narrowing})
 ORDER BY h.entity_id {direction}
 OFFSET $2 LIMIT $3
 
