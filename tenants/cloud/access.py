@@ -91,13 +91,12 @@ def owners(principal: Principal) -> QuerySet[Organisation]:
     return organisations_meant(principal.tenant, of_person=principal.kind == "user")
 
 
-def caller(request: HttpRequest, principal: Principal, organisation: Organisation | None) -> Caller:
+def caller(principal: Principal, organisation: Organisation | None, claims: Mapping[str, Any]) -> Caller:
     """Raises Problem."""
     if organisation is None:
         raise Problem(problems.INVALID_ORG_ID, "The token's organisation is not known here.")
     if organisation.state != Organisation.State.ACTIVE:
         raise Problem(problems.FORBIDDEN, "The organisation is suspended.")
-    claims = claims_of(request.headers.get("Authorization"))
     return Caller(
         principal=principal,
         organisation=organisation,

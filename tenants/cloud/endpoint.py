@@ -16,7 +16,7 @@ from django.http import HttpRequest, HttpResponse
 
 from cyoda.errors import StorageUnavailable
 from tenants.cloud import problems
-from tenants.cloud.access import Caller, authenticated, owners, require_version
+from tenants.cloud.access import Caller, authenticated, claims_of, owners, require_version
 from tenants.cloud.access import caller as caller_of
 from tenants.cloud.problems import Problem, Type, invalid, too_many
 from tenants.cloud.scopes import has_scope
@@ -24,6 +24,7 @@ from tenants.models import Organisation
 from tenants.services import rates
 from tenants.services.audit import Doer
 from tenants.services.audit import caller as doer_of
+from tenants.services.consents import ended_sign_in
 from tenants.services.first_rows import take_and_look
 from tenants.services.idempotency import RequestKey
 
@@ -165,8 +166,12 @@ def _answer(methods: Methods, route: str, request: HttpRequest, path: Mapping[st
     key = f"{principal.tenant}/{principal.user_id}/{request.method} {route}" if is_limited else None
     mine = owners(principal)
     questions = endpoint.sees(mine[:1], path) if endpoint is not None else ()
-    wait, (organisation, *seen) = take_and_look(key, mine, *questions)
-    caller = caller_of(request, principal, organisation)
+    claims = claims_of(request.headers.get("Authorization"))
+    wait, (ended, organisation, *seen) = take_and_look(key, ended_sign_in(claims), mine, *questions)
+    if ended is not None:
+        headers = {"WWW-Authenticate": "Bearer"}
+        raise Problem(problems.REVOKED, "The sign-in of this token has ended.", headers=headers)
+    caller = caller_of(principal, organisation, claims)
     if endpoint is None:
         raise _no_endpoint(methods)
     if endpoint.gate is not None:

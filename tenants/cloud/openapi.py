@@ -18,6 +18,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _JSON = "application/json"
 _ALWAYS = (
     problems.UNAUTHENTICATED,
+    problems.REVOKED,
     problems.INVALID_ORG_ID,
     problems.FORBIDDEN,
     problems.SERVER_MIN_VERSION_REQUIRED,

@@ -20,6 +20,7 @@ class Type:
 
 
 UNAUTHENTICATED: Final = Type("unauthenticated", 401, "Not signed in")
+REVOKED: Final = Type("revoked", 401, "Signed out")
 INVALID_ORG_ID: Final = Type("invalid-org-id", 400, "No organisation")
 VALIDATION_ERROR: Final = Type("validation-error", 400, "Invalid request")
 FORBIDDEN: Final = Type("forbidden", 403, "Not allowed")

@@ -14,7 +14,7 @@ from tenants.cloud.access import configured_bearers
 from tenants.identity.issue import TokenIssuer
 from tenants.models import Person
 from tenants.oauth import scopes
-from tenants.services.consents import Place
+from tenants.services.consents import SIGN_IN, Place
 from tenants.services.people import verified_addresses
 from tenants.services.tiers import tier_of
 
@@ -50,6 +50,7 @@ def access_token(request: Any, refresh_token: bool = False) -> str:
         "scope": " ".join(request.scopes),
         "caas_tier": tier_of(membership.organisation, system_clock()).pk,
         "caas_cyoda_employee": user.is_staff,
+        SIGN_IN: str(request.consent.pk),
     }
     return issuer().for_person(person_id(user), place.tenant, (membership.role,), user.get_username(), more=more)
 

@@ -6,25 +6,30 @@ A consent is looked at anew whenever a token is made: with today's role, and onl
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from oauth2_provider.models import DeviceGrant, clear_expired
 from oauth2_provider.models import RefreshToken as RefreshTokenRow
 
 from cyoda.clock import Clock, system_clock
 from cyoda.principal import TenantId
 from tenants.models import Consent, Environment, Membership, Organisation
+from tenants.naming import is_uuid
 from tenants.services.audit import Doer, Source, record
 from tenants.services.people import as_doer
 
 IDLE = timedelta(seconds=settings.OAUTH2_PROVIDER["REFRESH_TOKEN_EXPIRE_SECONDS"])
 """A sign-in that fetches no token for so long is over."""
+SIGN_IN = "sid"
+"""The claim of a token that names its consent."""
+NO_SIGN_IN = UUID(int=0)
 _KEPT_CODES = timedelta(hours=1)
 
 
@@ -100,6 +105,13 @@ def of_refresh_token(token: str) -> Consent | None:
     checksum = digest_of(token).hex()
     families = RefreshTokenRow.objects.filter(token_checksum=checksum).values("token_family")
     return Consent.objects.select_for_update(of=("self",)).filter(pk__in=families).first()
+
+
+def ended_sign_in(claims: Mapping[str, object]) -> QuerySet[Consent]:
+    """The consent that a token of these claims rests on, if it has ended; nothing for tokens of another kind."""
+    sign_in = claims.get(SIGN_IN)
+    known = sign_in if isinstance(sign_in, str) and is_uuid(sign_in) else NO_SIGN_IN
+    return Consent.objects.filter(pk=known).exclude(ended_at=None)
 
 
 def is_used_up(refresh_token: str) -> bool:

@@ -28,7 +28,8 @@ BODY_AT_LIMIT = json.dumps(ORDER).encode().ljust(MAX_BODY_BYTES)
 def test_the_table_of_problem_types_is_the_contracts() -> None:
     types = {kind.slug: kind.status for kind in vars(problems).values() if isinstance(kind, Type)}
     contract = {
-        "unauthenticated": 401, "forbidden": 403, "tier-not-entitled": 403, "quota-exceeded": 429, "not-found": 404,
+        "unauthenticated": 401, "revoked": 401, "forbidden": 403, "tier-not-entitled": 403,
+        "quota-exceeded": 429, "not-found": 404,
         "idempotency-conflict": 409, "cursor-expired": 409, "env-already-exists": 409, "validation-error": 400,
         "invalid-org-id": 400, "server-min-version-required": 426,
     }  # fmt: skip

@@ -39,6 +39,8 @@ def test_a_refresh_token_used_twice_ends_the_sign_in(cli: Cli, ann: Any, browser
     assert error(cli.refresh(first["refresh_token"])) == "invalid_grant"
     assert error(cli.refresh(second["refresh_token"])) == "invalid_grant"
     assert events()[-1] == "sign-in ended: refresh token used twice"
+    assert slug(cli.get("/v2/envs", second["access_token"])) == (401, "revoked")
+    assert cli.get("/v2/envs", other["access_token"]).status_code == 200
     assert cli.refresh(other["refresh_token"]).status_code == 200  # another sign-in of hers
 
 
@@ -50,7 +52,9 @@ def test_without_offline_access_there_is_no_refresh_token(cli: Cli, ann: Any, br
 
 def test_logout_ends_the_sign_in(cli: Cli, ann: Any, browser: Browser) -> None:
     tokens = device_tokens(cli, browser)
+    assert cli.get("/v2/me", tokens["access_token"]).status_code == 200
     assert cli.logout(tokens["refresh_token"]).status_code == 200
+    assert slug(cli.get("/v2/me", tokens["access_token"])) == (401, "revoked")
     assert error(cli.refresh(tokens["refresh_token"])) == "invalid_grant"
     assert events()[-1] == "signed out"
     assert cli.logout(tokens["refresh_token"]).status_code == 200
