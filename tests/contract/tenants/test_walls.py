@@ -7,7 +7,7 @@ tests/contract/grpc, pages of the back office in test_admin.py.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -26,6 +26,7 @@ from tenants.services import invitations
 from tenants.services.audit import PLATFORM
 from tenants.services.provisioning import provision_environment
 from tenants.tasks import advance_run
+from tenants.ui.console.place import slug_of
 from tenants.ui.urls import urlpatterns
 from tests.contract.tenants.people.conftest import sign_in
 
@@ -203,8 +204,8 @@ VALUES = {
 }
 
 
-def filled(route: str) -> str:
-    for place, value in VALUES.items():
+def filled(route: str, values: Mapping[str, str] | None = None) -> str:
+    for place, value in {**VALUES, **(values or {})}.items():
         route = route.replace(place, value)
     return route
 
@@ -316,14 +317,22 @@ def test_what_the_pages_remember_is_told_apart_by_person_or_address(
 # --- organisations of others ----------------------------------------------------------------------------------------
 
 
-def test_a_page_shows_a_person_nothing_of_another_organisation(database: str, pages_only: None) -> None:
+def test_no_page_shows_a_person_anything_of_another_organisation(database: str, pages_only: None) -> None:
+    """Every route there is, with what the other organisation has in its address."""
     other = Organisation.objects.create(name="Globex Secret Works")
+    Environment.of_tenant("globex", organisation=other, name="lab", state=Environment.State.READY).save()
     user = User._default_manager.create_user("ann", "ann@example.org", "a long passphrase 7")
     acme = Organisation.objects.create(name="Acme")
     Membership.objects.create(user=user, organisation=acme, role=Role.OWNER)
-    invitations.invite(PLATFORM, other, "eve@example.org", Role.OWNER)
+    invitation = invitations.invite(PLATFORM, other, "eve@example.org", Role.OWNER)
+    theirs = {"<str:tenant>": slug_of(other), "<str:name>": "lab", "<uuid:invitation_id>": str(invitation.pk)}
     browser = Browser()
     sign_in(browser, "ann", "a long passphrase 7")
-    for path in ("/", "/me", "/me/sessions", f"/?organisation={other.pk}", f"/me?organisation={other.pk}"):
-        assert "Globex" not in browser.get(path).content.decode(), path
+    for path in {f"/{filled(route, theirs)}" for route in paths(urlpatterns)}:
+        answer = browser.get(path)
+        assert "Globex" not in answer.content.decode(), path
+        if path.startswith("/t/"):
+            assert (answer.status_code, browser.post(path).status_code) == (404, 404), path
+    for path in (f"/?organisation={other.pk}", f"/me?organisation={other.pk}", "/search?q=Globex"):
+        assert "Globex Secret" not in browser.get(path).content.decode(), path
     assert browser.get("/admin/").status_code == 302
