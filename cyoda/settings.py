@@ -228,6 +228,7 @@ CONTENT_SECURITY_POLICY = {  # nothing inline; the back office has what it canno
         "form-action": ["'self'"],
         "base-uri": ["'none'"],
         "frame-ancestors": ["'none'"],
+        "report-uri": ["/policy-report"],
     }
 }
 SECURE_CONTENT_TYPE_NOSNIFF = True

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
-from tenants.ui import entering, invitation, me, recording
+from tenants.ui import entering, invitation, me, policy_reports, recording
 from tenants.ui.shell import cluster, first_steps, help_pages, home, search, switcher
 
 RESET = "password-reset"
@@ -26,6 +26,7 @@ urlpatterns = [
     path("search", search.search, name="search"),
     path("help/", help_pages.index, name="help"),
     path("help/<slug:slug>", help_pages.topic, name="help_topic"),
+    path("policy-report", policy_reports.policy_report, name="policy_report"),
     path("theme", entering.choose_theme, name="theme"),
     path("cluster/", cluster.cluster, name="cluster"),
     path("setup/", first_steps.first_steps, name="first_steps"),

@@ -161,7 +161,7 @@ def test_a_run_changes_nothing_of_another_tenant(database: str, settings: Any) -
 PUBLIC = {
     "login", "logout", "sign-up", "theme", "login/deactivated", "password-reset", "password-reset/sent",
     "password-reset/done", "oidc/cancelled", "oidc/failed", "oidc/sign-up", "setup/x", "invitations/x",
-    "password-reset/1-x",
+    "password-reset/1-x", "policy-report",
 }  # fmt: skip
 """Pages that open to strangers: ways in and out, and links that are secrets themselves."""
 

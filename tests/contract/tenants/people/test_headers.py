@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 import pytest
 from django.conf import settings as installed
 from django.test import Client as Browser
+from structlog.testing import capture_logs
 
 from tenants.models import AuditEvent
+from tenants.ui import policy_reports
 from tests.contract.tenants.people.conftest import Make, sign_in
 
 PUBLIC_PAGES = ("/login", "/password-reset", "/setup/none", "/invitations/none", "/nowhere", "/logout")
@@ -83,3 +86,24 @@ def test_a_request_has_an_id_in_the_answer_and_the_audit_log(
     assert (told == given) is is_kept
     assert is_kept or re.fullmatch("[0-9a-f]{32}", told)
     assert AuditEvent.objects.order_by("-pk")[0].request_id == told
+
+
+def test_what_the_policy_has_stopped_is_logged_now_and_then_and_names_no_address(
+    browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(policy_reports, "_written_at", [float("-inf")])
+    report = {
+        "document-uri": "http://testserver/invitations/the-secret-of-a-link?x=1",
+        "effective-directive": "script-src-elem",
+        "blocked-uri": "https://evil.example/x.js?stolen=1",
+    }
+    nonsense = ("", "[]", '{"csp-report": 1}', "x" * 20_000, "\x00")
+    assert policy_of(browser.get("/login"))["report-uri"] == "/policy-report"
+    with capture_logs() as lines:
+        for body in (*nonsense, *[json.dumps({"csp-report": report})] * 3):
+            answer = browser.post("/policy-report", body, content_type="application/csp-report")
+            assert answer.status_code == 204
+    assert [{name: line[name] for name in ("page", "directive", "blocked")} for line in lines] == [
+        {"page": "/invitations/<str:token>", "directive": "script-src-elem", "blocked": "https://evil.example"}
+    ]
+    assert browser.get("/policy-report").status_code == 405
