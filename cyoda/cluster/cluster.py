@@ -22,7 +22,6 @@ from cyoda.cluster.membership import ConnectedMember, NodeInfo
 from cyoda.cluster.peer_server import PeerServer
 from cyoda.cluster.peers import Peers
 from cyoda.cluster.tokens import JoinTokens
-from cyoda.cluster.zookeeper import ZookeeperDirectory, ZookeeperOptions, ZookeeperTls
 from cyoda.conf import Conf
 from cyoda.http.app import AsgiApp
 from cyoda.principal import TenantId
@@ -38,6 +37,9 @@ def directory_of(conf: Conf, database_url: str) -> Directory:
     cluster = conf.cluster
     if cluster.zookeeper_hosts is None:
         return EmbeddedDirectory(database_url)
+    # Imported where it is used: other nodes start without its client.
+    from cyoda.cluster.zookeeper import ZookeeperDirectory, ZookeeperOptions, ZookeeperTls
+
     user, _, password = (cluster.zookeeper_auth or "").partition(":")
     tls = ZookeeperTls(
         ca=cluster.zookeeper_tls_ca, certificate=cluster.zookeeper_tls_cert, key=cluster.zookeeper_tls_key

@@ -230,6 +230,11 @@ def test_no_page_opens_to_a_stranger_but_the_ways_in(database: str, pages_only: 
 # --- what a node remembers ------------------------------------------------------------------------------------------
 
 REMEMBERED = {
+    "cyoda/cluster/following.py:_members": "the id of a member, which has one tenant",
+    "cyoda/cluster/following.py:_unpublished": "the id of a member, which has one tenant",
+    "cyoda/cluster/membership.py:members": "ids of a node and a member, which has one tenant; offers go by tenant",
+    "cyoda/cluster/membership.py:nodes": "ids of nodes, which serve all tenants",
+    "cyoda/cluster/peers.py:_channels": "ids of nodes, which serve all tenants",
     "tenants/applications/lines.py:_untrimmed": "by the ids of applications; counts of lines",
     "tenants/applications/supervisor.py:_replicas": "by the ids of applications",
     "tenants/applications/supervisor.py:_written": "by the ids of applications",
