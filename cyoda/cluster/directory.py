@@ -34,7 +34,7 @@ class Listener(Protocol):
 
 
 class Session(Protocol):
-    """One connection's life. Every method raises SessionEnded and SessionInterrupted."""
+    """One connection's life. Every method raises SessionEnded, SessionInterrupted, MembershipUnavailable (refused)."""
 
     async def announce(self, node: NodeInfo) -> None:
         """Publish the own node, over a former life of it if need be.

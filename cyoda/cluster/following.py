@@ -105,7 +105,7 @@ class Follower:
                 attempt = 0 if was_joined else attempt + 1
             except MembershipUnavailable as error:
                 attempt += 1
-                log.info("the membership service cannot be reached", reason=str(error))
+                log.warning("the membership service cannot be used", reason=str(error))
             except DuplicateNode as error:
                 attempt += 1
                 self._refuse_start(error, asyncio.get_running_loop().time() - started)

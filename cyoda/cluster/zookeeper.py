@@ -25,6 +25,7 @@ from kazoo.exceptions import (
     ConnectionClosedError,
     ConnectionLoss,
     KazooException,
+    NoAuthError,
     NodeExistsError,
     NoNodeError,
     NotEmptyError,
@@ -271,6 +272,8 @@ class ZookeeperSession:
             if self._is_over:
                 raise SessionEnded(type(error).__name__) from error
             raise SessionInterrupted(type(error).__name__) from error
+        except NoAuthError as error:
+            raise MembershipUnavailable("what is below the root in Zookeeper belongs to another digest") from error
 
     def _is_own(self, stat: Any) -> bool:
         session: Any = self._client.client_id

@@ -8,8 +8,11 @@ from typing import Any
 
 import grpc
 import httpx
+import pytest
 
+from cyoda.principal import system_principal
 from tests.cluster.conftest import ClusterNode, StartNode, knows, token
+from tests.contract.grpc.callouts import callout
 from tests.contract.grpc.conftest import MemberClient
 from tests.contract.http.steps import model, ok, read, refused, workflow
 from tests.contract.http.test_audit import states
@@ -77,6 +80,45 @@ async def test_a_member_of_another_node_serves_and_its_callbacks_join_from_anywh
         assert (await read(await each.api(), entity_id))["data"] == {"amount": 2**63 - 1, "name": "b"}
         assert len(ok(await (await each.api()).get("/entity/note/1"))) == 5
     refused(await (await c.api()).get("/entity/note/1", headers={"X-Tx-Token": joined}), 404, "TRANSACTION_NOT_FOUND")
+
+
+async def test_large_bodies_pass_between_nodes_in_pieces(nodes: list[ClusterNode]) -> None:
+    a, b, c = nodes
+    api = await a.api()
+    await prepare(api, work("red"))
+    await model(api, "note", {"text": "x"})
+    member = await join(b, "red", seen_by=[a])
+    creating = create(api)
+    request, joined = await asked(member)
+    headers, there = {"X-Tx-Token": joined}, await c.api()
+    notes = [{"text": f"{number}" * 20_000} for number in range(100)]
+    made = ok(await there.post("/entity/JSON/note/1?transactionWindow=1000", json=notes, headers=headers))
+    assert len(made[0]["entityIds"]) == 100
+    everything = {"type": "group", "operator": "AND", "conditions": []}
+    found = await there.post("/search/direct/note/1?limit=200", json=everything, headers=headers)
+    assert found.headers["content-type"] == "application/x-ndjson"
+    texts = {json.loads(line)["data"]["text"] for line in found.text.splitlines()}
+    assert texts == {note["text"] for note in notes}
+    await member.answer(request)
+    ok(await creating)
+
+
+async def test_a_cancelled_callout_is_forgotten_where_it_was_sent(nodes: list[ClusterNode]) -> None:
+    a, b, _ = nodes
+    member = await join(b, "red", seen_by=[a])
+    asking = asyncio.ensure_future(
+        a.node.platform.compute.call(system_principal("acme"), callout(tags="red"), token=None)
+    )
+    event = await member.event()
+    (connected,) = b.node.members.members()
+    assert connected.outstanding == 1
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    async with asyncio.timeout(10):
+        while connected.outstanding:
+            await asyncio.sleep(0.01)
+    assert event.type == "EntityProcessorCalculationRequest"
 
 
 async def test_what_a_member_elsewhere_meets_is_told_as_if_it_were_here(nodes: list[ClusterNode]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from cyoda.cluster.directory import Directory
 from cyoda.cluster.embedded import EmbeddedDirectory
 from cyoda.cluster.following import Follower
-from cyoda.cluster.membership import ConnectedMember, DuplicateNode, NodeInfo, NodeState
+from cyoda.cluster.membership import ConnectedMember, DuplicateNode, MembershipUnavailable, NodeInfo, NodeState
 from cyoda.cluster.zookeeper import ZookeeperDirectory, ZookeeperOptions
 from tests.zookeeper import ZookeeperServer
 
@@ -181,6 +181,19 @@ async def test_an_interruption_is_known_at_once_and_healed(
         zookeeper.start()
     await in_time(lambda: one.is_current and two.is_current)
     await until(two, lambda: two.view.members.get("one") == {red.id: red, blue.id: blue})
+
+
+async def test_in_zookeeper_another_digest_sees_nothing_and_changes_nothing(zookeeper: ZookeeperServer) -> None:
+    ours, theirs = [in_zookeeper(zookeeper, root="/guarded", password=password) for password in ("ours", "theirs")]
+    session = await ours.open("one", Follower(ours, "one"))
+    await session.announce(node("one"))
+    intruder = await theirs.open("two", Follower(theirs, "two"))
+    for attempt in (intruder.announce(node("two")), intruder.node_ids(), intruder.read("one")):
+        with pytest.raises(MembershipUnavailable):
+            await attempt
+    assert list(await session.node_ids()) == ["one"]
+    await intruder.close()
+    await session.close()
 
 
 async def end_connections(url: str, directory: EmbeddedDirectory) -> None:
