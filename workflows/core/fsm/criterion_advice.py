@@ -50,7 +50,8 @@ def _criterion(
         here = Place(place.location, place.pointer + part[0])
         yield from _part(here, part, fields)
         if isinstance(part[1], FunctionCondition):
-            yield from _function(here, part[1], members_of, is_asked_often=is_asked_often)
+            is_alone = not part[0]  # in a group what stands before it can spare the question
+            yield from _function(here, part[1], members_of, is_asked_often=is_asked_often and is_alone)
 
 
 def _part(place: Place, part: Located, fields: FieldTypes) -> Iterator[Issue]:

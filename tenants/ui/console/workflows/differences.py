@@ -9,6 +9,7 @@ from typing import Any
 from cyoda import jsonio
 from tenants.ui.console.differing import Difference, TextLine, differences, text_differences
 from tenants.ui.console.documents import indented
+from tenants.ui.console.workflows.conditions import sentence
 
 ADDED, REMOVED, CHANGED, SAME, MOVED = "added", "removed", "changed", "same", "moved"
 
@@ -52,11 +53,24 @@ def one_change(before: Document | None, after: Document | None) -> WorkflowChang
         kind = ADDED if before is None else REMOVED
         whole = after or before or {}
         return WorkflowChange(name=whole["name"], kind=kind, lines=text_differences(_text(before), _text(after)) or ())
-    fields = differences(_own(before), _own(after))
+    fields = _fields(_own(before), _own(after))
     parts = list(_parts(before["states"], after["states"]))
     kind = CHANGED if fields or parts else SAME
     lines = text_differences(_text(before), _text(after)) if kind == CHANGED else None
     return WorkflowChange(name=after["name"], kind=kind, fields=fields, parts=parts, lines=lines or ())
+
+
+def _fields(before: Document, after: Document) -> list[Difference]:
+    """Criteria are compared in words, where those differ: their parts are many and say little alone."""
+    words = [sentence(part.get("criterion")) for part in (before, after)]
+    if words[0] == words[1]:
+        return differences(before, after)
+    return differences(_with_words(before, words[0]), _with_words(after, words[1]))
+
+
+def _with_words(part: Document, words: str) -> dict[str, Any]:
+    kept = {name: value for name, value in part.items() if name != "criterion"}
+    return {**kept, "criterion": words} if words else kept
 
 
 def _text(document: Document | None) -> str:
@@ -90,7 +104,7 @@ def _transitions(source: str, before: Document, after: Document) -> Iterator[Par
     for name, transition in new.items():
         if name not in old:
             yield PartChange(name=name, kind=ADDED, source=source)
-        elif fields := differences(old[name], transition):
+        elif fields := _fields(old[name], transition):
             yield PartChange(name=name, kind=CHANGED, source=source, fields=fields)
     for name in old:
         if name not in new:

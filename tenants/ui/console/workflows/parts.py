@@ -218,4 +218,5 @@ def _kinds() -> list[tuple[str, str]]:
         ("lifecycle", _("State, dates or ids of the entity")),
         ("array", _("The items of an array")),
         ("group", _("A group")),
+        ("function", _("A question to a compute node")),
     ]

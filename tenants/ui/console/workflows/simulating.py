@@ -23,6 +23,7 @@ from tenants.ui.console.documents import data_of, indented
 from tenants.ui.console.editing import CODE, json_text
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.workflows.drafting import newest
+from tenants.ui.console.workflows.graph import Transition, rows_of
 
 MEMBERS = (
     ("given", lazy("as given below; what is not given fails")),
@@ -95,6 +96,7 @@ def simulate(request: HttpRequest, place: Place, model: str, version: int) -> Ht
     return show(
         request, place, "console/workflow_simulate.html", model=found, form=form, draft=draft, result=result,
         steps=[_shown(step) for step in result["steps"]] if result else (),
+        onward=_onward(documents, result["state"]) if result else (),
         entity=indented(jsonio.dumps(result["entity"])) if result else "",
     )  # fmt: skip
 
@@ -125,6 +127,14 @@ def _initial(
     except (ValueError, Refused):
         initial["entity"] = "{}"
     return {"entity": "{}", **initial}
+
+
+def _onward(documents: list[dict[str, Any]], state: str) -> list[Transition]:
+    """What leads on from a state, in the first workflow in force that has it."""
+    for document in documents:
+        if document.get("active", True) and state in document["states"]:
+            return next(row.transitions for row in rows_of(document, {}) if row.name == state)
+    return []
 
 
 def _answers(documents: list[dict[str, Any]]) -> dict[str, Any]:
