@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from urllib.parse import unquote
+
 from cyoda.errors import Forbidden, Unauthorized
 from cyoda.http.request import ApiRequest
 from cyoda.principal import Principal, TenantId
@@ -11,9 +14,15 @@ from tenants.services.audit import Doer, Source, caller
 from tenants.services.directory import StoredTenants
 from tenants.services.off_loop import OrmThread
 
+MAX_REASON_CHARACTERS = 500
+
 
 def doer_of(request: ApiRequest) -> Doer:
-    return caller(request.principal, Source.PAGES if request.is_own else Source.API)
+    """The caller, who may say why in `X-Reason`: percent-encoded, cut at 500 characters."""
+    doer = caller(request.principal, Source.PAGES if request.is_own else Source.API)
+    given = unquote(request.header(b"x-reason") or "")
+    printable = "".join(character for character in given if character.isprintable())
+    return replace(doer, reason=printable[:MAX_REASON_CHARACTERS])
 
 
 def require_platform_tenant(principal: Principal, tenant: TenantId | None, refusal: str = "forbidden") -> None:

@@ -89,11 +89,18 @@ class Api:
         """The same as bytes too, in which numbers keep their spelling. Raises Refused."""
         return self._ask("GET", parts, query)
 
-    def send(self, method: str, *parts: object, body: bytes = b"", seen: str | None = None) -> Json:
-        """A change; of what the person has seen, with the transaction id of that version. Raises Refused."""
+    def send(self, method: str, *parts: object, body: bytes = b"", seen: str | None = None, reason: str = "") -> Json:
+        """A change; of what the person has seen, with the transaction id of that version. Raises Refused.
+
+        `reason` is kept where the audit log records the change.
+        """
         kind = b"application/merge-patch+json" if method == "PATCH" else b"application/json"
-        guard = () if seen is None else ((b"if-match", seen.encode()),)
-        answer = self._ask(method, parts, {}, headers=((b"content-type", kind), *guard), body=body)
+        headers = [(b"content-type", kind)]
+        if seen is not None:
+            headers.append((b"if-match", seen.encode()))
+        if reason:
+            headers.append((b"x-reason", quote(reason).encode()))
+        answer = self._ask(method, parts, {}, headers=headers, body=body)
         return answer.json if answer.body else None
 
     def question(self, *parts: object, body: bytes, **query: object) -> Answer:

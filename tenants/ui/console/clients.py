@@ -107,11 +107,12 @@ def new_secret(request: HttpRequest, place: Place, client_id: str) -> HttpRespon
 @in_environment(Action.MANAGE_CLIENTS)
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, place: Place, client_id: str) -> HttpResponse:
-    client, form = client_of(place.environment, client_id), confirmation(request, place)
+    client = client_of(place.environment, client_id)
     if client.is_configured:
         return _of_settings(request, place)
+    form = confirmation(request, place, asks_why=True)
     if form.is_valid():
-        delete_client(place.doer(), client)
+        delete_client(place.doer(form.cleaned_data["reason"]), client)
         messages.success(request, _("%(client)s is deleted.") % {"client": _called(client)})
         return HttpResponseRedirect(place.url("clients"))
     return show_form(

@@ -28,9 +28,13 @@ class TypedForm(forms.Form):
         return self._name
 
 
-def confirmation(request: HttpRequest, place: Place) -> forms.Form:
-    """The form of a page that asks once more; it has a field only in production."""
+def confirmation(request: HttpRequest, place: Place, *, asks_why: bool = False) -> forms.Form:
+    """The form of a page that asks once more: for the name in production, and for the reason of what is recorded."""
     data = request.POST if request.method == "POST" else None
-    if place.environment.kind == Environment.Kind.PRODUCTION:
-        return TypedForm(data, name=place.environment.name)
-    return forms.Form(data)
+    is_guarded = place.environment.kind == Environment.Kind.PRODUCTION
+    form = TypedForm(data, name=place.environment.name) if is_guarded else forms.Form(data)
+    if asks_why:
+        form.fields["reason"] = forms.CharField(
+            label=lazy("Reason"), max_length=500, required=False, help_text=lazy("Kept in the audit log.")
+        )
+    return form

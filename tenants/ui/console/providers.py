@@ -103,9 +103,9 @@ def reactivate(request: HttpRequest, place: Place, provider_id: UUID) -> HttpRes
 @in_environment(Action.MANAGE_CLIENTS)
 @require_http_methods(["GET", "POST"])
 def invalidate(request: HttpRequest, place: Place, provider_id: UUID) -> HttpResponse:
-    known, form = _known(place, provider_id), confirmation(request, place)
+    known, form = _known(place, provider_id), confirmation(request, place, asks_why=True)
     if form.is_valid():
-        place.api.send("POST", *PATH, provider_id, "invalidate")
+        place.api.send("POST", *PATH, provider_id, "invalidate", reason=form.cleaned_data["reason"])
         messages.success(request, _("The provider's tokens are refused."))
         return HttpResponseRedirect(place.url("providers"))
     intro = _("Tokens of %(uri)s are refused on every node within a second. It can be taken back into use.")
@@ -118,9 +118,9 @@ def invalidate(request: HttpRequest, place: Place, provider_id: UUID) -> HttpRes
 @in_environment(Action.MANAGE_CLIENTS)
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, place: Place, provider_id: UUID) -> HttpResponse:
-    known, form = _known(place, provider_id), confirmation(request, place)
+    known, form = _known(place, provider_id), confirmation(request, place, asks_why=True)
     if form.is_valid():
-        place.api.send("DELETE", *PATH, provider_id)
+        place.api.send("DELETE", *PATH, provider_id, reason=form.cleaned_data["reason"])
         messages.success(request, _("The provider is deleted."))
         return HttpResponseRedirect(place.url("providers"))
     intro = _(

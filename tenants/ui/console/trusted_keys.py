@@ -128,9 +128,9 @@ def new_key(request: HttpRequest, place: Place) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def invalidate(request: HttpRequest, place: Place, key_id: str) -> HttpResponse:
     _known(place, key_id)
-    form = confirmation(request, place)
+    form = confirmation(request, place, asks_why=True)
     if form.is_valid():
-        place.api.send("POST", *PATH, key_id, "invalidate")
+        place.api.send("POST", *PATH, key_id, "invalidate", reason=form.cleaned_data["reason"])
         messages.success(request, _("The key is trusted no more."))
         return HttpResponseRedirect(place.url("trusted_keys"))
     return show_form(
@@ -166,9 +166,9 @@ def reactivate(request: HttpRequest, place: Place, key_id: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest, place: Place, key_id: str) -> HttpResponse:
     _known(place, key_id)
-    form = confirmation(request, place)
+    form = confirmation(request, place, asks_why=True)
     if form.is_valid():
-        place.api.send("DELETE", *PATH, key_id)
+        place.api.send("DELETE", *PATH, key_id, reason=form.cleaned_data["reason"])
         messages.success(request, _("The key is forgotten."))
         return HttpResponseRedirect(place.url("trusted_keys"))
     return show_form(

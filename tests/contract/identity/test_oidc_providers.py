@@ -308,11 +308,12 @@ async def test_every_change_is_in_the_audit_log(admin: httpx.AsyncClient, idp: I
     for action in ("invalidate", "invalidate", "reactivate"):
         await admin.post(f"{path}/{action}")
     await admin.post(f"{PATH}/reload")
-    await admin.delete(path)
+    await admin.delete(path, headers={"X-Reason": "no%0Amore " + "x" * 600})
     events = await off_loop(lambda: list(AuditEvent.objects.filter(target_type="OIDC provider").order_by("id")))()
     actions = ["registered", "changed", "invalidated", "reactivated", "reloaded", "deleted"]
     assert [event.action for event in events] == actions
     assert {event.tenant_id for event in events} == {TENANT}
+    assert [event.reason for event in events] == [""] * 5 + ["nomore " + "x" * 493]
     assert (events[1].before["rolesClaim"], events[1].after["rolesClaim"]) == (None, "groups")
     assert await off_loop(OidcProvider.objects.count)() == 0
 

@@ -95,7 +95,8 @@ def test_a_token_is_tried_before_its_provider_is_registered(owner: Browser, node
         owner.post(of("provider_reload", dev))
         assert "could not be had" in text(owner.get(of("providers", dev)))
         assert owner.get(of("provider_invalidate", dev, **at)).status_code == 200
-        owner.post(of("provider_invalidate", dev, **at))
+        owner.post(of("provider_invalidate", dev, **at), {"reason": "zu früh, 100 %"})
+        assert AuditEvent.objects.latest("id").reason == "zu früh, 100 %"
         assert not OidcProvider.objects.get().is_active
         owner.post(of("provider_reactivate", dev, **at))
         assert OidcProvider.objects.get().is_active
