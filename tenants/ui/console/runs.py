@@ -19,6 +19,8 @@ from tenants.ui.console.timeline import PAGE_STEPS, Scale, Step, scale_of, steps
 PAGE_ROWS = 50
 ZOOMS = (1, 2, 4, 8, 16)
 SLOWEST = 3
+NARROW = 0.4
+"""Percent of the scale below which a bar has a width of its own."""
 _PLAIN = {"autocomplete": "off", "spellcheck": "false"}
 _MOMENT = forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 _STATUSES = (
@@ -98,6 +100,11 @@ class Bar:
     x: float
     width: float
     is_failed: bool
+
+    @property
+    def wide(self) -> str:
+        """As SVG writes it; what takes hardly any time is to be seen too."""
+        return f"{self.width:.3f}%" if self.width > NARROW else "3"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 PAGE_STEPS = 500
 LONG = 10
 """A gap is squeezed when it is so many times longer than the median stretch."""
+MAX_LABELS = 10
 SHOWN = 0.98
 """Of the width: what happens last is seen too."""
 GAP_SHARE = 0.04
@@ -169,6 +170,11 @@ class Scale:
     def gaps(self) -> list[tuple[float, float, float]]:
         """Of each squeezed one where it begins, how wide it is, and its milliseconds."""
         return [(x := self.at(one.begin), self.at(one.end) - x, one.ms) for one in self.stretches if one.is_gap]
+
+    @property
+    def labelled(self) -> list[tuple[float, float, float]]:
+        """Those whose length is written above; more of them would write over each other."""
+        return self.gaps if len(self.gaps) <= MAX_LABELS else []
 
     def at(self, moment: float) -> float:
         """Where a moment is, from 0 to 100."""
