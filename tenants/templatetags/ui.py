@@ -75,7 +75,7 @@ def query_with(request: HttpRequest, name: str, value: object) -> str:
 @register.simple_tag
 def copy(text: object) -> SafeString:
     """A button that puts a text on the clipboard, where scripts run."""
-    return format_html('<copy-text data-text="{}" data-label="{}"></copy-text>', text, _("Copy"))
+    return format_html('<copy-value data-text="{}" data-label="{}"></copy-value>', text, _("Copy"))
 
 
 @register.simple_tag

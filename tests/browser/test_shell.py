@@ -28,6 +28,7 @@ def ann(visit: Visits, parcels: list[str]) -> Visit:
 
 def test_the_palette_and_the_shortcuts_work_by_the_keyboard_alone(ann: Visit, parcels: list[str]) -> None:
     page, keys = ann.page, ann.page.keyboard
+    expect(page.get_by_role("button", name="Copy").first).to_be_visible()
     palette = page.get_by_role("dialog", name="Search")
     keys.press("/")
     expect(palette.get_by_role("searchbox")).to_be_focused()
