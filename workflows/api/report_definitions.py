@@ -19,7 +19,7 @@ from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_response
 from workflows.api.binding import UNREADABLE_REQUEST_BODY
-from workflows.api.hal import PAGING, Links, PageInfo, asked_page, members, page_info, self_link
+from workflows.api.hal import PAGING, HalPage, Links, asked_page, hal_page, members, self_link, sliced
 from workflows.api.wire import Json, Moment
 from workflows.core.report.definition import definition_object, text_of
 from workflows.core.report.plan import ReportDefinition
@@ -46,12 +46,6 @@ class DefinitionView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class Definitions(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     grid_config_fields_views: list[DefinitionView]
-
-
-class DefinitionPage(msgspec.Struct, frozen=True, kw_only=True):
-    embedded: Definitions = msgspec.field(name="_embedded")
-    links: Links = msgspec.field(name="_links")
-    page: PageInfo
 
 
 class SentDefinition(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -97,21 +91,14 @@ class DefinitionFile(msgspec.Struct, frozen=True, kw_only=True):
     "List report definitions",
     query("fields", list[str], "Members of an entry; all unless given. Repeatable."),
     *PAGING,
-    answer=DefinitionPage,
+    answer=HalPage[Definitions],
     errors=[StorageUnavailable],
 )
 async def list_report_definitions(request: ApiRequest, platform: Platform) -> Response:
     page = asked_page(request)
     found = await report_definitions.list_definitions(request.principal, platform=platform)
-    start = page.size * page.number
-    shown = [{"gridConfigFields": members(request, _fields(each))} for each in found[start : start + page.size]]
-    return json_response(
-        {
-            "_embedded": {"gridConfigFieldsViews": shown},
-            "_links": self_link(request),
-            "page": page_info(page, len(found)),
-        }
-    )
+    shown = [{"gridConfigFields": members(request, _fields(each))} for each in sliced(found, page)]
+    return hal_page(request, "gridConfigFieldsViews", shown, page, len(found))
 
 
 @operation("Read a report definition", answer=DefinitionAnswer, errors=[ReportDefinitionNotFound, StorageUnavailable])

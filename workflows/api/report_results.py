@@ -12,9 +12,9 @@ from cyoda import jsonio
 from cyoda.errors import BadRequest, ReportNotFound, StorageUnavailable
 from cyoda.http.operation import operation
 from cyoda.http.request import ApiRequest
-from cyoda.http.response import Response, json_response
+from cyoda.http.response import Response
 from cyoda.jsonio import Json
-from workflows.api.hal import PAGING, Link, Links, PageInfo, asked_page, page_info, self_link
+from workflows.api.hal import PAGING, HalPage, Link, Links, asked_page, hal_page
 from workflows.api.reports import asked_id
 from workflows.api.wire import Int64
 from workflows.core.report.grouping import ReportGroup
@@ -56,12 +56,6 @@ class Groups(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     wrapped_entity_models: list[GroupModel]
 
 
-class GroupPage(msgspec.Struct, frozen=True, kw_only=True):
-    embedded: Groups = msgspec.field(name="_embedded")
-    links: Links = msgspec.field(name="_links")
-    page: PageInfo
-
-
 class ReportRow(msgspec.Struct, frozen=True, kw_only=True):
     """By column; dots of its name are underscores."""
 
@@ -72,13 +66,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     report_rows: list[ReportRow]
 
 
-class RowPage(msgspec.Struct, frozen=True, kw_only=True):
-    embedded: Rows = msgspec.field(name="_embedded")
-    links: Links = msgspec.field(name="_links")
-    page: PageInfo
-
-
-@operation("Groups of a run, or those inside one", *PAGING, answer=GroupPage, errors=_ERRORS)
+@operation("Groups of a run, or those inside one", *PAGING, answer=HalPage[Groups], errors=_ERRORS)
 async def report_groups(request: ApiRequest, platform: Platform) -> Response:
     """Without grouping there is one, of everything; without a hierarchy all that are innermost."""
     report_id, page = asked_id(request), asked_page(request)
@@ -86,26 +74,17 @@ async def report_groups(request: ApiRequest, platform: Platform) -> Response:
     found = await reports.report_groups(request.principal, report_id, parent, page, platform=platform)
     depth = len(found.report.plan.grouping)
     shown = [_group(request, group, depth) for group in found.groups]
-    answer = GroupPage(
-        embedded=Groups(wrapped_entity_models=shown),
-        links=self_link(request),
-        page=page_info(page, found.total),
-    )
-    return json_response(answer)
+    return hal_page(request, "wrappedEntityModels", shown, page, found.total)
 
 
-@operation("Rows of a run, or of one of its groups", *PAGING, answer=RowPage, errors=_ERRORS)
+@operation("Rows of a run, or of one of its groups", *PAGING, answer=HalPage[Rows], errors=_ERRORS)
 async def report_rows(request: ApiRequest, platform: Platform) -> Response:
     """A page may be shorter where entities can no longer be read; the totals count them."""
     report_id, page = asked_id(request), asked_page(request)
     group = _values(request.values["group"]) if "group" in request.values else None
     found = await reports.report_rows(request.principal, report_id, group, page, platform=platform)
-    answer = RowPage(
-        embedded=Rows(report_rows=[ReportRow(content=row) for row in found.rows]),
-        links=self_link(request),
-        page=page_info(page, found.total),
-    )
-    return json_response(answer)
+    shown = [ReportRow(content=row) for row in found.rows]
+    return hal_page(request, "reportRows", shown, page, found.total)
 
 
 def _group(request: ApiRequest, group: ReportGroup, depth: int) -> GroupModel:

@@ -23,7 +23,7 @@ from cyoda.http import binding
 from cyoda.http.operation import operation, query
 from cyoda.http.request import ApiRequest
 from cyoda.http.response import Response, json_response
-from workflows.api.hal import PAGING, Links, PageInfo, asked_page, members, page_info, self_link
+from workflows.api.hal import PAGING, HalPage, Links, asked_page, hal_page, members, self_link, sliced
 from workflows.api.report_definitions import DefinitionAnswer
 from workflows.api.wire import Int64, Json, Moment
 from workflows.core.report.plan import ReportPlan
@@ -64,12 +64,6 @@ class Strings(msgspec.Struct, frozen=True, kw_only=True):
     strings: list[str]
 
 
-class StringPage(msgspec.Struct, frozen=True, kw_only=True):
-    embedded: Strings = msgspec.field(name="_embedded")
-    links: Links = msgspec.field(name="_links")
-    page: PageInfo
-
-
 class ReportHistoryFields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Those that were asked for."""
 
@@ -94,12 +88,6 @@ class HistoryView(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 class History(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     report_history_fields_views: list[HistoryView]
-
-
-class HistoryPage(msgspec.Struct, frozen=True, kw_only=True):
-    embedded: History = msgspec.field(name="_embedded")
-    links: Links = msgspec.field(name="_links")
-    page: PageInfo
 
 
 class ReportStatus(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -154,21 +142,14 @@ async def run_report(request: ApiRequest, platform: Platform) -> Response:
 @operation(
     "List what reports can be of: the models",
     query("entityType", str, "Every model is BUSINESS."),
-    answer=StringPage,
+    answer=HalPage[Strings],
     errors=[StorageUnavailable],
 )
 async def list_report_types(request: ApiRequest, platform: Platform) -> Response:
     kind, page = request.query_text("entityType"), asked_page(request)
     models = await list_models(request.principal, platform=platform) if kind in (None, "", BUSINESS) else ()
     names = [f"{model.key.name}.{model.key.version}" for model in models]
-    start = page.size * page.number
-    return json_response(
-        {
-            "_embedded": {"strings": names[start : start + page.size]},
-            "_links": self_link(request),
-            "page": page_info(page, len(names)),
-        }
-    )
+    return hal_page(request, "strings", sliced(names, page), page, len(names))
 
 
 @operation(
@@ -181,7 +162,7 @@ async def list_report_types(request: ApiRequest, platform: Platform) -> Response
     query("username", str, "Runs that this user started."),
     *(query(name, Literal["on"], "Only these; with several, any of them.") for name in _STATUSES),
     *PAGING,
-    answer=HistoryPage,
+    answer=HalPage[History],
     errors=[BadRequest, StorageUnavailable],
 )
 async def list_reports(request: ApiRequest, platform: Platform) -> Response:
@@ -204,13 +185,7 @@ async def list_reports(request: ApiRequest, platform: Platform) -> Response:
         for job in found.jobs
         if job.report is not None
     ]
-    return json_response(
-        {
-            "_embedded": {"reportHistoryFieldsViews": shown},
-            "_links": self_link(request),
-            "page": page_info(page, found.total),
-        }
-    )
+    return hal_page(request, "reportHistoryFieldsViews", shown, page, found.total)
 
 
 @operation("How far a run is", answer=StatusAnswer, errors=_ERRORS)
