@@ -105,16 +105,15 @@ def counted(api: Api, model: Counted, listing: Listing) -> int | None:
 
 def states_asked(listing: Listing, tree: Group | None) -> set[str] | None:
     """The states whose counts say how many match, none of them for all; None when they do not say it."""
-    if (
-        listing.of
-        or listing.at
-        or tree is None
-        or (len(tree.children) != 1 and tree.operator == "AND" and tree.children)
-    ):
+    if listing.of or listing.at or tree is None:
+        return None
+    if not tree.children:
+        return set() if tree.operator == "AND" else None
+    if len(tree.children) > 1 and tree.operator == "AND":
         return None
     tests = [child for child in tree.children if isinstance(child, Row)]
     names = {test.value for test in tests if (test.path, test.operator) == ("@state", "EQUALS")}
-    return names if len(tests) == len(tree.children) and len(names) == len(tests) else None
+    return names if len(names) == len(tree.children) else None
 
 
 def known_count(model: Counted, asked: set[str]) -> int:

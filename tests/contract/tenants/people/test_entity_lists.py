@@ -108,6 +108,12 @@ def test_a_condition_is_built_by_buttons_and_by_json_alike(browser: Browser, ord
     without = browser.get(orders + link(shown, "×"))
     assert "1 to 50 of 51 entities or more" in text(without)
     assert "1 to 50 of 60 entities" in text(browser.get(orders + link(without, "count them")))
+    states = [{"type": "lifecycle", "field": "state", "operator": "EQUALS", "value": name} for name in ("CREATED", "X")]
+    for operator, count in (("OR", "of 60 entities"), ("AND", "No entity matches")):
+        both = quote(json.dumps({"type": "group", "operator": operator, "conditions": states}))
+        assert count in text(browser.get(f"{orders}?q={both}"))
+    nothing = quote(json.dumps({"type": "group", "operator": "OR", "conditions": []}))
+    assert "No entity matches" in text(browser.get(f"{orders}?q={nothing}"))
     raw = quote(json.dumps({"type": "array", "jsonPath": "$.tags", "values": ["x"]}, indent=1))
     by_json = browser.get(orders + browser.get(f"{orders}?raw={raw}&do=json")["Location"])
     assert "1 to 50 of 51 entities or more" in text(by_json)
