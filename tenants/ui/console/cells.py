@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from cyoda import jsonio
 from tenants.ui.console.documents import spelled
@@ -31,6 +32,23 @@ def standard_columns(entities: Sequence[dict[str, Any]]) -> tuple[str, ...]:
         if isinstance(value, str | int | Decimal)
     )
     return ("@state", *(f"$.{name}" for name in list(plain)[:STANDARD_FIELDS]), "@lastUpdateTime")
+
+
+class HasPath(Protocol):
+    @property
+    def path(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entity in a table: each column with its text."""
+
+    entity: dict[str, Any]
+    cells: list[tuple[HasPath, str | None]]
+
+
+def table(entities: Iterable[dict[str, Any]], columns: Sequence[HasPath]) -> list[Line]:
+    return [Line(entity, [(column, shown(entity, column.path)) for column in columns]) for entity in entities]
 
 
 def shown(entity: dict[str, Any], column: str) -> str | None:

@@ -45,7 +45,7 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
         "editor": editor,
         "columns": shown,
         "addable": [field for field in fields.values() if field.path not in columns and field.path != "@id"],
-        "rows": [_Shown(entity, [(c, cells.shown(entity, c.path)) for c in shown]) for entity in found.entities],
+        "rows": cells.table(found.entities, shown),
         "chips": list(chips(listing, editor.applied, fields)),
         "count": count,
         "pages": _pages(listing, found, count),
@@ -60,12 +60,6 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
     if "explain" in request.GET:
         context["plan"] = finding.explained(place.api, found_model, listing)
     return show(request, place, "console/entities.html", **context)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shown:
-    entity: dict[str, Any]
-    cells: list[tuple[_Column, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +85,7 @@ def _columns(columns: tuple[str, ...], listing: Listing, fields: Fields) -> Iter
         yield _Column(
             path,
             field.label,
-            field.kind == "number",
+            field.is_number,
             "" if not key else "ascending" if sort == key else "descending" if sort == f"{key}:desc" else "",
             listing.query(sort=key) if key else "",
             listing.query(sort=f"{key}:desc") if key else "",

@@ -55,6 +55,10 @@ class Field:
     label: str
 
     @property
+    def is_number(self) -> bool:
+        return self.kind == "number"
+
+    @property
     def is_sortable(self) -> bool:
         if self.path.startswith("@"):
             return self.path != "@previousTransition"

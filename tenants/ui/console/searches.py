@@ -146,18 +146,15 @@ def _results(request: HttpRequest, place: Place, found: Search) -> dict[str, Any
     listing, page = listing_of(request.GET), answer["page"]
     columns = listing.columns or cells.standard_columns(answer["content"])
     fields = fields_of(place, found.model, found.version)
-    kept = Listing(columns=listing.columns)
+    shown, kept = [fields.of(column) for column in columns], Listing(columns=listing.columns)
     return {
-        "columns": [fields.of(column) for column in columns],
-        "rows": [
-            (entity, [(fields.of(column), cells.shown(entity, column)) for column in columns])
-            for entity in answer["content"]
-        ],
+        "columns": shown,
+        "rows": cells.table(answer["content"], shown),
         "first": number * PAGE_ROWS + 1,
         "end": number * PAGE_ROWS + len(answer["content"]),
         "previous": kept.query(("page", str(number - 1))) if number else "",
         "next": kept.query(("page", str(number + 1))) if number + 1 < page["totalPages"] else "",
-        "listing": listing,
+        "listing": found.listing,
     }
 
 
