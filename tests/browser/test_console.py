@@ -132,7 +132,7 @@ def test_an_entity_is_changed_after_its_changes_were_shown(here: Visit, parcels:
     here.click("Show the changes")
     here.click("Save")
     assert "not compatible with [NULL]" in here.page.get_by_role("alert").inner_text()
-    assert here.page.locator("#v\\/note").get_attribute("aria-invalid") == "true"
+    assert here.page.get_by_label("note", exact=True).get_attribute("aria-invalid") == "true"
     here.page.get_by_label("Kind of note").select_option("null")
     here.page.get_by_role("button", name="JSON").click()
     document = here.page.locator("[name=document]")

@@ -219,7 +219,8 @@ def new(request: HttpRequest, place: Place, model: str, version: int) -> HttpRes
 
 def _beginning(request: HttpRequest, place: Place) -> str:
     like = request.GET.get("like")
-    return "{\n  \n}" if not like else data_of(place.api.answer("entity", like).body)
+    text = data_of(place.api.answer("entity", like).body) if like else ""
+    return text if 0 < len(text) <= LARGEST else "{\n  \n}"
 
 
 def _wants_form(request: HttpRequest) -> bool:

@@ -53,9 +53,9 @@ class SchemaField:
     indexes: list[str]
 
     @property
-    def is_scalar(self) -> bool:
-        """Whether a unique key or an index may have it."""
-        return "[" not in self.path
+    def anchor(self) -> str:
+        """The path as a name of its row, which may have no blanks."""
+        return "-".join(self.path.split())
 
 
 @in_environment()
