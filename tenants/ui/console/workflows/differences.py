@@ -9,7 +9,7 @@ from typing import Any
 from cyoda import jsonio
 from tenants.ui.console.differing import Difference, TextLine, differences, text_differences
 from tenants.ui.console.documents import indented
-from tenants.ui.console.workflows.conditions import sentence
+from tenants.ui.console.workflows.criteria import sentence
 
 ADDED, REMOVED, CHANGED, SAME, MOVED = "added", "removed", "changed", "same", "moved"
 

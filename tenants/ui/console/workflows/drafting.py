@@ -25,6 +25,7 @@ from tenants.ui.console.editing import CODE, json_text
 from tenants.ui.console.place import Place, in_environment, show_form
 from tenants.ui.console.workflows import edits
 from tenants.ui.console.workflows.bench import (
+    ROOT,
     Bench,
     check,
     on_draft,
@@ -37,7 +38,9 @@ from tenants.ui.console.workflows.edits import Document, EditRefused
 from tenants.ui.console.workflows.graph import graph_of, rows_of
 from tenants.ui.console.workflows.pointers import lines_of, pointed, segments
 
-LISTED_STEPS = 50
+LISTED_STEPS, SHOWN_FAULTS = 50, 5
+UNSHOWN = ("TYPE", "UNKNOWN_FIELD")
+"""Codes of issues that a document has whose shape is not that of a workflow."""
 MEMBERS = (
     "version", "name", "desc", "initialState", "active", "criterion", "states", "transitions", "next", "manual",
     "disabled", "processors", "schedule", "delayMs", "timeoutMs", "function", "resultKind", "calculationNodesTags",
@@ -181,17 +184,27 @@ def as_json(request: HttpRequest, bench: Bench) -> HttpResponse:
     form = DocumentForm(request.POST or None, initial={"document": text})
     if form.is_valid():
         document = jsonio.parse(form.cleaned_data["document"].encode())
-        if isinstance(document, dict) and isinstance(document.get("states"), dict):
+        faults = _shape_faults(bench, document)
+        if not faults:
             bench.replace(request, document, _("changed as JSON"))
             messages.success(request, _("Kept in the draft."))
             return HttpResponseRedirect(bench.url("draft_json"))
-        form.add_error("document", _("A workflow is an object with a member “states”, which is an object too."))
+        for fault in faults[:SHOWN_FAULTS]:
+            form.add_error("document", fault)
     at = request.GET.get("at", "")
     lines = lines_of(bench.document)
     return show_bench(
         request, bench, "console/workflow_draft_json.html", tab="json", form=form, at=at,
         line=lines.get(at) or lines.get(at.rpartition("/")[0]), words=" ".join(MEMBERS),
     )  # fmt: skip
+
+
+def _shape_faults(bench: Bench, document: Any) -> list[str]:
+    """Why the forms could not show it."""
+    if not isinstance(document, dict) or not isinstance(document.get("states"), dict):
+        return [_("A workflow is an object with a member “states”, which is an object too.")]
+    issues = check(bench, document)["issues"]
+    return [f"{each['pointer'].removeprefix(ROOT)}: {each['message']}" for each in issues if each["code"] in UNSHOWN]
 
 
 @on_draft

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from cyoda import jsonio
-from tenants.ui.console.workflows.conditions import sentence
+from tenants.ui.console.workflows.criteria import sentence
 from tenants.ui.console.workflows.pointers import pointed
 
 Document = Mapping[str, Any]

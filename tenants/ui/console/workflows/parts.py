@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from tenants.ui.console.counts import one_model
 from tenants.ui.console.fields import Fields, fields_of
-from tenants.ui.console.workflows import conditions, edits
+from tenants.ui.console.workflows import criteria, criterion_form, edits
 from tenants.ui.console.workflows.bench import Bench, on_draft, show_bench
 from tenants.ui.console.workflows.edits import EditRefused
 from tenants.ui.console.workflows.forms import NewForm, PartForm, ProcessorForm, SettingsForm, StateForm, TransitionForm
@@ -53,7 +53,7 @@ def _settings(request: HttpRequest, bench: Bench, at: str) -> HttpResponse:
         return HttpResponseRedirect(bench.url())
     return show_bench(
         request, bench, "console/workflow_draft_settings.html", tab="settings", form=form, at=at,
-        condition=conditions.sentence(document.get("criterion")),
+        condition=criteria.sentence(document.get("criterion")),
     )  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _transition(request: HttpRequest, bench: Bench, at: str) -> HttpResponse:
             return HttpResponseRedirect(bench.url("draft_part", at=f"{at}{pointed('processors', index)}"))
     return show_bench(
         request, bench, "console/workflow_draft_transition.html", tab="states", form=form, adding=adding, at=at,
-        source=source, transition=transition, condition=conditions.sentence(transition.get("criterion")),
+        source=source, transition=transition, condition=criteria.sentence(transition.get("criterion")),
         processors=_with_pointers(at, transition), up=bench.url("draft_part", at=pointed("states", source)),
     )  # fmt: skip
 
@@ -173,9 +173,9 @@ def criterion(request: HttpRequest, bench: Bench) -> HttpResponse:
             present = _built(request, fields)
             summary = _("criterion of %(name)s changed") % {"name": owner.get("name", "")}
             bench.change(request, lambda d: edits.set_criterion(d, at, present), summary)
-        except (conditions.WrongValue, EditRefused) as refusal:
+        except (criterion_form.WrongValue, EditRefused) as refusal:
             error = str(refusal)
-        except conditions.NotStructured:
+        except criteria.NotStructured:
             raise Http404 from None
         else:
             done = "save" in request.POST
@@ -185,7 +185,7 @@ def criterion(request: HttpRequest, bench: Bench) -> HttpResponse:
         request, bench, "console/workflow_draft_criterion.html", tab="states" if at else "settings", at=at,
         owner=owner, error=error, focus=request.GET.get("focus", ""), **_tree(request, present, is_wrong=bool(error)),
         fields=[field for field in fields.values() if field.path.startswith("$")],
-        operators=conditions.OPERATORS, lifecycle=conditions.LIFECYCLE,
+        operators=criteria.OPERATORS, lifecycle=criteria.LIFECYCLE,
         kinds=_kinds(), back=bench.url("draft_part", at=at),
     )  # fmt: skip
 
@@ -193,8 +193,8 @@ def criterion(request: HttpRequest, bench: Bench) -> HttpResponse:
 def _built(request: HttpRequest, fields: Fields) -> Any:
     sent = _fields_of(request)
     kinds = {path: field.kind for path, field in fields.items()}
-    present = conditions.criterion_of(sent, kinds) if f"{conditions.ROOT}.kind" in sent else None
-    return conditions.with_act(present, sent["do"]) if sent.get("do") else present
+    present = criterion_form.criterion_of(sent, kinds) if f"{criteria.ROOT}.kind" in sent else None
+    return criterion_form.with_act(present, sent["do"]) if sent.get("do") else present
 
 
 def _tree(request: HttpRequest, present: Any, *, is_wrong: bool) -> dict[str, Any]:
@@ -202,8 +202,8 @@ def _tree(request: HttpRequest, present: Any, *, is_wrong: bool) -> dict[str, An
     if present is None and not is_wrong:
         return {"node": None, "is_structured": True}
     try:
-        node = conditions.node_as_sent(_fields_of(request)) if is_wrong else conditions.node_of(present)
-    except conditions.NotStructured:
+        node = criterion_form.node_as_sent(_fields_of(request)) if is_wrong else criteria.node_of(present)
+    except criteria.NotStructured:
         return {"node": None, "is_structured": False}
     return {"node": node, "is_structured": True}
 

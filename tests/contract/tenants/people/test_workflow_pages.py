@@ -89,6 +89,14 @@ class Console:
         return json.loads(DraftRevision.objects.get(draft=draft, number=draft.position).document)
 
 
+ODD: list[Any] = [
+    "x", 5, [], {}, {"type": ["group"]}, {"type": "group", "conditions": 5}, {"type": "group", "conditions": [1]},
+    {"type": "function", "function": "x"}, {"type": "function", "function": {"config": []}},
+    {"type": "simple", "jsonPath": 5, "value": {"a": 1}}, {"type": "array", "values": {"a": 1}},
+]  # fmt: skip
+"""Criteria that an import takes and nobody can evaluate."""
+
+
 @pytest.fixture(scope="module")
 def node_api() -> Iterator[NodePagesApi]:
     loop = asyncio.new_event_loop()
@@ -258,6 +266,9 @@ def test_a_draft_as_json_is_checked_line_by_line_and_errors_keep_it_from_being_p
     assert json.loads(console.change(draft + "check", 200, document="{\n  x"))["issues"][0]["line"] == 2
     assert "This is no JSON" in console.change(draft + "json", 200, document="{")
     assert "which is an object too" in console.change(draft + "json", 200, document="[]")
+    misshapen = LIFE | {"states": {"NEW": {"transitions": {}}, "B": 5}}
+    page = console.change(draft + "json", 200, document=json.dumps(misshapen))
+    assert all(pointer in page for pointer in ("/states/NEW/transitions: ", "/states/B: "))
     console.change(draft + "json", document=wrong)
     page = console.get(draft)
     assert "it cannot be published yet" in page
@@ -267,6 +278,16 @@ def test_a_draft_as_json_is_checked_line_by_line_and_errors_keep_it_from_being_p
     assert 'value="yes">Publish' not in console.get(draft + "publish")
     console.change(draft + "publish", 200, mode="MERGE", publish="yes")
     assert console.in_force["life"]["initialState"] == "NEW"
+
+
+def test_criteria_that_make_no_sense_are_shown_too(console: Console) -> None:
+    draft = console.begin()
+    for criterion in ODD:
+        send = {"name": "send", "next": "NEW", "manual": True, "criterion": criterion}
+        document = LIFE | {"criterion": criterion, "states": {"NEW": {"transitions": [send]}}}
+        console.change(draft + "json", document=json.dumps(document))
+        for page in (draft, at(draft, "criterion", "/states/NEW/transitions/0"), draft + "part", draft + "publish"):
+            console.get(page)
 
 
 def test_warnings_want_a_tick_and_what_others_imported_is_shown_before_it_is_overwritten(console: Console) -> None:
