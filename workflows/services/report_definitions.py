@@ -31,6 +31,7 @@ async def list_definitions(principal: Principal, *, platform: Platform) -> Seque
 
 async def get_definition(principal: Principal, definition_id: str, *, platform: Platform) -> ReportDefinition:
     """Raises ReportDefinitionNotFound."""
+    _require_possible(definition_id)
     found = await platform.storage.report_definitions(principal.tenant, [definition_id])
     if not found:
         raise ReportDefinitionNotFound(definition_id)
@@ -53,6 +54,7 @@ async def create_definition(principal: Principal, name: str, body: bytes, *, pla
 
 async def replace_definition(principal: Principal, definition_id: str, body: bytes, *, platform: Platform) -> None:
     """Raises BadRequest, ReportDefinitionNotFound, ReportDefinitionInUse (there are executions)."""
+    _require_possible(definition_id)
     definition_object(body)
     new = _new(principal, definition_id, body, platform)
 
@@ -69,6 +71,7 @@ async def delete_definition(principal: Principal, definition_id: str, *, with_ru
 
     Raises ReportDefinitionNotFound, ReportDefinitionInUse (there are executions that are to stay).
     """
+    _require_possible(definition_id)
     if with_runs:
         await delete_runs(principal, definition_id, platform=platform)
 
@@ -92,6 +95,8 @@ async def delete_runs(principal: Principal, definition_id: str, *, platform: Pla
 
 async def export_definitions(principal: Principal, ids: Sequence[str], *, platform: Platform) -> Sequence[Json]:
     """The definitions, each with its `id`. Raises ReportDefinitionNotFound."""
+    for definition_id in ids:
+        _require_possible(definition_id)
     found = await platform.storage.report_definitions(principal.tenant, ids)
     missing = set(ids) - {each.id for each in found}
     if missing:
@@ -155,6 +160,12 @@ def _successor(new: ReportDefinition, stored: Stored) -> ReportDefinition:
 def _require_unused(stored: StoredDefinition) -> None:
     if stored.runs:
         raise ReportDefinitionInUse(stored.definition.id, stored.runs)
+
+
+def _require_possible(definition_id: str) -> None:
+    """Not every backend can be asked for any text. Raises ReportDefinitionNotFound."""
+    if not _NAME.fullmatch(definition_id):
+        raise ReportDefinitionNotFound(definition_id)
 
 
 def _checked(definition_id: str) -> str:

@@ -338,6 +338,31 @@ async def test_what_cannot_be_translated_is_refused_with_its_place(api: httpx.As
     assert await history(api) == []
 
 
+async def test_hostile_definitions_and_names_are_answered_like_others(api: httpx.AsyncClient, sales: list[str]) -> None:
+    names: dict[str, Any] = {"name": "amount"}
+    for _ in range(200):
+        names = {"name": names, "type": [names.get("type")]}
+    group: dict[str, Any] = LEAF | {"value": 1}
+    for _ in range(60):
+        group = {"operator": "OR", "conditions": [group]}
+    hostile: list[dict[str, Any]] = [
+        {"columns": [names]}, {"summary": [names]}, {"condition": group}, {"columns": ["a\0b"]}, {"columns": ["$"]},
+        {"pointTime": 10**30}, {"pointTime": -(10**18)}, {"requestClass": "sale.1\0.1"}, {"aliasDefs": [7, {}]},
+    ]  # fmt: skip
+    codes: list[int] = []
+    for number, changes in enumerate(hostile):
+        name = f"h{number}"
+        made = await api.post(f"{REPORTS}/definitions?name={name}", json=SALES | changes)
+        codes.append(made.status_code)
+        if made.status_code == 200:
+            run = await api.post(f"{REPORTS}/pre", params={"gridConfig": made.json()["content"]})
+            codes[-1] = run.status_code
+    assert codes == [422, 422, 422, 422, 422, 422, 422, 400, 200]
+    refused(await api.get(f"{REPORTS}/export-by-ids?includeIds=%00"), 404, "REPORT_DEFINITION_NOT_FOUND")
+    refused(await api.post(f"{REPORTS}/pre?gridConfig=%00"), 404, "REPORT_DEFINITION_NOT_FOUND")
+    assert await history(api, filterByType="\0") == await history(api, username="\0") == []
+
+
 async def test_aliases_ranges_and_lifecycle_fields_are_translated(api: httpx.AsyncClient, sales: list[str]) -> None:
     alias = {"name": "country", "aliasPaths": [{"colDef": {"fullPath": "customer.country"}, "mapperParameters": None}]}
     either = {"operator": "or", "conditions": [

@@ -29,6 +29,8 @@ ReadInstant = Callable[[str], datetime | None]
 
 _NAMES = ("name", "column", "columnName", "fieldName", "fullPath", "columnPath")
 _DIRECTIONS = ("direction", "order", "sortOrder")
+_LEVELS = 4
+"""Objects and lists around a name or a figure."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUSALS = (BadRequest, InvalidFieldPath, InvalidCondition, ConditionTypeMismatch)
 
@@ -189,15 +191,15 @@ def _is_object(value: Json) -> bool:
     return isinstance(value, dict)
 
 
-def _name(entry: Json) -> str:
+def _name(entry: Json, levels: int = _LEVELS) -> str:
     """The name that an entry is about. Raises Untranslatable."""
     if isinstance(entry, str) and entry:
         return entry
-    if isinstance(entry, dict):
+    if isinstance(entry, dict) and levels:
         members = cast("Node", entry)
         named = next((members[name] for name in _NAMES if members.get(name)), None)
         if named is not None:
-            return _name(named)
+            return _name(named, levels - 1)
     raise Untranslatable("there is no name of a column")
 
 
@@ -236,18 +238,18 @@ def _is_descending(entry: Json) -> bool:
     )
 
 
-def _functions(entry: Json) -> Iterator[Function]:
+def _functions(entry: Json, levels: int = _LEVELS) -> Iterator[Function]:
     """The words in an entry, at whichever member, that are names of figures."""
     if isinstance(entry, str):
         if entry.upper() in Function.__members__:
             yield Function(entry.upper())
-    elif isinstance(entry, list):
+    elif isinstance(entry, list) and levels:
         for each in cast("list[Json]", entry):
-            yield from _functions(each)
-    elif isinstance(entry, dict):
+            yield from _functions(each, levels - 1)
+    elif isinstance(entry, dict) and levels:
         for name, value in cast("Node", entry).items():
             if name not in _NAMES:
-                yield from _functions(value)
+                yield from _functions(value, levels - 1)
 
 
 def _moment(value: Json, read_instant: ReadInstant) -> datetime | None:
