@@ -25,7 +25,7 @@ class AuditStore(Protocol):
     async def audit_of_transactions(
         self, tenant: TenantId, transaction_ids: Sequence[UUID], *, limit: int
     ) -> Sequence[tuple[AuditRecord, ModelKey | None]]:
-        """The first `limit` records of each given transaction, oldest first, with the model of the entity.
+        """The first `limit` records of each given transaction and its last, oldest first, with the entity's model.
 
         The model is None when the entity was never committed.
         """

@@ -152,11 +152,12 @@ class MemoryStorage:
         self, tenant: TenantId, transaction_ids: Sequence[UUID], *, limit: int
     ) -> Sequence[tuple[AuditRecord, ModelKey | None]]:
         owner, taken = self._of(tenant), Counter[UUID]()
+        last = {record.transaction_id: record for record in owner.audit_order}
         found: list[tuple[AuditRecord, ModelKey | None]] = []
         for record in owner.audit_order:
             key = record.transaction_id
-            if key in transaction_ids and taken[key] < limit:
-                taken[key] += 1
+            taken[key] += 1
+            if key in transaction_ids and (taken[key] <= limit or record is last[key]):
                 found.append((record, owner.entities.model_of(record.entity_id)))
         return found
 

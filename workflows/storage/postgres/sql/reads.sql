@@ -68,7 +68,9 @@ LIMIT $2
 SELECT a.entity_id, a.transaction_id, a.events, h.model_name, h.model_version
 FROM unnest($1::uuid[]) AS wanted(id)
 CROSS JOIN LATERAL (
-    SELECT * FROM {schema}.audit n WHERE n.transaction_id = wanted.id ORDER BY n.seq LIMIT $2
+    (SELECT * FROM {schema}.audit n WHERE n.transaction_id = wanted.id ORDER BY n.seq LIMIT $2)
+    UNION
+    (SELECT * FROM {schema}.audit n WHERE n.transaction_id = wanted.id ORDER BY n.seq DESC LIMIT 1)
 ) a
 LEFT JOIN LATERAL (
     SELECT model_name, model_version FROM {schema}.head WHERE entity_id = a.entity_id LIMIT 1
