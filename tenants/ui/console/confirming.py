@@ -21,6 +21,7 @@ class TypedForm(forms.Form):
     def __init__(self, data: Any, *, name: str) -> None:
         super().__init__(data)
         self._name = name
+        self.fields["typed"].help_text = _("Type %(name)s to say that you mean it.") % {"name": name}
 
     def clean_typed(self) -> str:
         if self.cleaned_data["typed"] != self._name:

@@ -11,10 +11,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
 from cyoda import jsonio
-from cyoda.permissions import DESCRIPTIONS, permitted
+from cyoda.permissions import DESCRIPTIONS, Action, permitted
 from tenants.ui.console.api import Refused
 from tenants.ui.console.documents import Line, lines
 from tenants.ui.console.place import Place
+from tenants.ui.organisation.roles import ACTIONS
 
 _FIELDS = {"issuers": "issuers", "expectedAudiences": "audiences", "rolesClaim": "roles_claim"}
 """Settings of the API, by the fields that they are typed into."""
@@ -171,6 +172,6 @@ def shown(result: dict[str, Any]) -> Verdict:
         reason=result.get("reason") or "",
         user_id=result.get("userId") or "",
         roles=[GrantedRole(role, DESCRIPTIONS.get(role, "")) for role in roles],
-        actions=sorted(permitted(roles)),
+        actions=[str(ACTIONS[action][0]) for action in Action if action in permitted(roles)],
         claims=list(lines(result.get("claims") or {})),
     )
