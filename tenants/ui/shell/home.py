@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AbstractUser
-from django.db.models import Prefetch
+from django.db.models import OuterRef, Prefetch, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -23,6 +23,7 @@ from tenants.ui.shell import attention
 from tenants.ui.shell.checklist import Step, checklist
 
 ORGANISATIONS = 10
+ENVIRONMENTS = 8
 RECENT = 6
 """How many are shown; all of them are on the page of organisations."""
 
@@ -47,10 +48,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 def _memberships(user: AbstractUser) -> list[Membership]:
-    """One more than is shown, with the environments that stand in them."""
+    """One more than is shown, each with the first of its organisation's environments that stand."""
     standing = Environment.objects.exclude(state__in=Environment.ENDED).order_by("name")
+    first = standing.filter(organisation=OuterRef("organisation")).values("pk")[: ENVIRONMENTS + 1]
     rows = Membership.objects.filter(user=user).select_related("organisation").order_by("organisation__name")
-    return list(rows.prefetch_related(Prefetch("organisation__environments", queryset=standing))[: ORGANISATIONS + 1])
+    shown = Prefetch("organisation__environments", queryset=standing.filter(pk__in=Subquery(first)))
+    return list(rows.prefetch_related(shown)[: ORGANISATIONS + 1])
 
 
 def _first_place(user: AbstractUser) -> Place | None:
