@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from tenants.ui.console.conditions import Group, NotRows, condition_of, in_words
 from tenants.ui.console.documents import indented
 from tenants.ui.console.fields import Fields, Kind
 from tenants.ui.console.listing import PAGING, Listing
+
+_BYTE = re.compile(r"\(byte (\d+)\)")
 
 
 class Editor:
@@ -38,7 +41,7 @@ class Editor:
             self.raw = indented(jsonio.dumps(value)) if text else ""
             self.applied = rows_of(value)
         except jsonio.InvalidJson as error:
-            self.raw, self.raw_error = text, str(error)
+            self.raw, self.raw_error = text, _placed(str(error), text)
         except NotRows as trouble:
             self.trouble = trouble
 
@@ -70,7 +73,7 @@ class Editor:
         try:
             compact = jsonio.dumps(jsonio.parse(text)).decode()
         except jsonio.InvalidJson as error:
-            self.raw, self.raw_error = text, str(error)
+            self.raw, self.raw_error = text, _placed(str(error), text)
             return None
         return HttpResponseRedirect(self._listing.query(condition=compact))
 
@@ -97,6 +100,16 @@ class Editor:
         """Which operators fit which kind of field, for the script."""
         kinds: set[Kind] = {field.kind for field in self._fields.values()}
         return jsonio.dumps({kind: operators_of(kind) for kind in kinds}).decode()
+
+
+def _placed(error: str, text: str) -> str:
+    """What is wrong with a text, with line and character instead of a number of bytes."""
+    found = _BYTE.search(error)
+    if found is None:
+        return error
+    before = text.encode()[: int(found[1])].decode(errors="ignore").split("\n")
+    place = _("line %(line)d, character %(character)d") % {"line": len(before), "character": len(before[-1]) + 1}
+    return _BYTE.sub(f"({place})", error)
 
 
 @dataclass(frozen=True, slots=True)
