@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -39,10 +40,22 @@ def parcels(site: Site) -> list[str]:
         return made.json()[0]["entityIds"]
 
 
+@pytest.fixture(scope="module")
+def kept() -> dict[str, Any]:
+    """The session of the module's developer, once there is one."""
+    return {}
+
+
 @pytest.fixture
-def here(visit: Visits, parcels: list[str]) -> Visit:
+def here(visit: Visits, parcels: list[str], kept: dict[str, Any]) -> Visit:
     """A developer of the organisation, at the overview of its environment."""
-    return enter(visit, "Developer")
+    if not kept:
+        browser = enter(visit, "Developer")
+        kept.update(session=browser.page.context.storage_state(), overview=browser.path)
+        return browser
+    browser = visit(storage_state=kept["session"])
+    browser.open(kept["overview"])
+    return browser
 
 
 def enter(visit: Visits, role: str) -> Visit:

@@ -9,7 +9,7 @@ import pytest
 from cyoda.principal import Principal
 from tenants.models import Environment, Membership, Organisation, Role
 from tenants.ui.console.api import Api
-from tenants.ui.console.guarding import not_confirmed
+from tenants.ui.console.confirming import not_confirmed
 from tenants.ui.console.place import Place
 from tenants.ui.console.waiting import Advice, advice, ways
 

@@ -42,6 +42,7 @@ class AuditEvent(Shape, frozen=True, kw_only=True):
     change_type: str = ""
     system: bool = False
     actor: dict[str, str] = {}
+    version: int = 0
     from_state: str = ""
     to_state: str = ""
     changed_fields: int = 0
@@ -89,8 +90,8 @@ async def search_audit(request: ApiRequest, platform: Platform) -> Response:
     if request.query_boolean("differences"):
         found = await audit.differences(request.principal, entity_id, page.entries, platform=platform)
         for entry, item in zip(page.entries, items, strict=True):
-            if isinstance(entry.subject, Version) and entry.transaction_id in found:
-                item |= _difference(entry.subject, found[entry.transaction_id])
+            if isinstance(entry.subject, Version):
+                item |= _difference(entry.subject, found.get(entry.transaction_id))
     return json_response({"items": items, "pagination": pagination})
 
 
@@ -116,8 +117,12 @@ def _item(entry: Entry, entity_id: str, tenant: TenantId) -> dict[str, object]:
     return _event(entry, subject, entity_id) if isinstance(subject, Event) else _change(entry, subject, tenant)
 
 
-def _difference(version: Version, difference: Difference) -> dict[str, object]:
-    told: dict[str, object] = {"toState": version.state}
+def _difference(version: Version, difference: Difference | None) -> dict[str, object]:
+    """Of a deletion its number alone."""
+    told: dict[str, object] = {"version": version.number}
+    if difference is None:
+        return told
+    told["toState"] = version.state
     if difference.from_state is not None:
         told["fromState"] = difference.from_state
     if difference.fields is not None:

@@ -32,10 +32,23 @@ class TypedForm(forms.Form):
 def confirmation(request: HttpRequest, place: Place, *, asks_why: bool = False) -> forms.Form:
     """The form of a page that asks once more: for the name in production, and for the reason of what is recorded."""
     data = request.POST if request.method == "POST" else None
-    is_guarded = place.environment.kind == Environment.Kind.PRODUCTION
-    form = TypedForm(data, name=place.environment.name) if is_guarded else forms.Form(data)
+    form = TypedForm(data, name=place.environment.name) if is_guarded(place) else forms.Form(data)
     if asks_why:
         form.fields["reason"] = forms.CharField(
             label=lazy("Reason"), max_length=500, required=False, help_text=lazy("Kept in the audit log.")
         )
     return form
+
+
+def is_guarded(place: Place) -> bool:
+    """Whether changes by hand ask for the environment's name."""
+    return place.environment.kind == Environment.Kind.PRODUCTION
+
+
+def not_confirmed(place: Place, typed: str) -> str:
+    """What is wrong with the name that was typed; empty where nothing is."""
+    if not is_guarded(place) or typed.strip() == place.environment.name:
+        return ""
+    return _("This is production: type the name of the environment, %(name)s, to confirm.") % {
+        "name": place.environment.name
+    }

@@ -19,10 +19,10 @@ from cyoda.errors import EntityModified
 from cyoda.permissions import Action
 from tenants.ui.console import schema_form
 from tenants.ui.console.api import Answer, Refused
+from tenants.ui.console.confirming import is_guarded, not_confirmed
 from tenants.ui.console.counts import one_model
 from tenants.ui.console.differing import differences
 from tenants.ui.console.documents import data_of, indented, meta_of, raw_data_of
-from tenants.ui.console.guarding import is_guarded, not_confirmed
 from tenants.ui.console.merging import meetings, merged
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.schema_form import ABSENT, Field, Schema

@@ -11,8 +11,8 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from cyoda.permissions import Action
+from tenants.ui.console.confirming import is_guarded
 from tenants.ui.console.documents import data_of, extract, pointed, raw_data_of, shortened, whole
-from tenants.ui.console.guarding import is_guarded
 from tenants.ui.console.history import story
 from tenants.ui.console.place import Page, Place, in_environment, show
 from tenants.ui.console.standing import NotThen, Standing, standing_of

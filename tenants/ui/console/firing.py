@@ -14,9 +14,8 @@ from cyoda import jsonio
 from cyoda.errors import EntityModified
 from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
-from tenants.ui.console.confirming import confirmation
+from tenants.ui.console.confirming import confirmation, not_confirmed
 from tenants.ui.console.entity import workflow_page
-from tenants.ui.console.guarding import not_confirmed
 from tenants.ui.console.place import Place, in_environment, show_form
 
 CHANGED = lazy("Nothing was done: somebody has changed this entity since you looked at it. Below it is as it is now.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -29,14 +29,13 @@ _REFUSAL = frozenset({"TRANSITION_NOT_MATCH_CRITERION", "WORKFLOW_SKIP"})
 class Happened:
     """What one transaction did: the change it made, if it did, and the engine's events, the last one first.
 
-    `number` is of the version it made, `previous` the transaction that made the one before.
+    `previous` is the transaction that made the version before.
     """
 
     transaction_id: str
     at: str
     change: Event | None
     events: list[Event]
-    number: int | None
     previous: str
     transition: str
 
@@ -92,11 +91,11 @@ def story(place: Place, standing: Standing, asked: QueryDict) -> Story:
 
 
 def _by_transaction(items: list[Event], standing: Standing) -> Iterator[Happened]:
-    numbers = {change.get("transactionId"): index for index, change in enumerate(standing.changes)}
+    changes = [item for item in items if item["auditEventType"] == "EntityChange"]
+    earlier = {after["transactionId"]: before["transactionId"] for after, before in pairwise(changes)}
     for transaction, group in groupby(items, lambda item: item["transactionId"]):
         entries = list(group)
         change = next((entry for entry in entries if entry["auditEventType"] == "EntityChange"), None)
-        index = numbers.get(transaction)
         if change is not None:
             change["by"] = standing.name(change["actor"]["id"])
         yield Happened(
@@ -104,15 +103,15 @@ def _by_transaction(items: list[Event], standing: Standing) -> Iterator[Happened
             at=entries[0]["utcTime"],
             change=change,
             events=[_marked(entry) for entry in entries if entry is not change],
-            number=None if index is None else len(standing.changes) - index,
-            previous="" if index is None else _before(standing, index),
+            previous=earlier.get(transaction, "") or _before(standing, transaction),
             transition=_transition(entries),
         )
 
 
-def _before(standing: Standing, index: int) -> str:
-    earlier = standing.changes[index + 1 : index + 2]
-    return earlier[0].get("transactionId", "") if earlier else ""
+def _before(standing: Standing, transaction: str) -> str:
+    """Of a change that is the last one of its page."""
+    ids = [change.get("transactionId", "") for change in standing.changes]
+    return ids[ids.index(transaction) + 1] if transaction in ids[:-1] else ""
 
 
 def _marked(event: Event) -> Event:

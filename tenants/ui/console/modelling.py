@@ -9,7 +9,7 @@ from django.views.decorators.http import require_POST
 
 from cyoda.permissions import Action
 from tenants.ui.console.api import Refused
-from tenants.ui.console.guarding import not_confirmed
+from tenants.ui.console.confirming import not_confirmed
 from tenants.ui.console.place import Place, in_environment
 
 

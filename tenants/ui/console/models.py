@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from cyoda import jsonio
+from tenants.ui.console.confirming import is_guarded
 from tenants.ui.console.counts import Counted, counted_models, one_model
 from tenants.ui.console.documents import indented, shortened
 from tenants.ui.console.editing import schema_of
-from tenants.ui.console.guarding import is_guarded
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.workflows.listing import workflows_of
 

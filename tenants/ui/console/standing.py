@@ -24,6 +24,8 @@ _LOCAL = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d+)?)?")
 """What a field for a moment sends: without a zone, which is ours, and mostly without seconds."""
 
 Change = dict[str, Any]
+MOST_CHANGES = 1000
+"""That the API lists."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Standing:
     at: str | None = None
     tx: str | None = None
     deletion: Change | None = None
+    total: int = 0
+    """How many versions there are; the API lists the newest of very many."""
 
     @cached_property
     def entity(self) -> dict[str, Any]:
@@ -70,7 +74,7 @@ class Standing:
 
     @property
     def number(self) -> int | None:
-        return None if self.index is None else len(self.changes) - self.index
+        return None if self.index is None else self.total - self.index
 
     @property
     def change(self) -> Change | None:
@@ -131,8 +135,8 @@ def standing_of(request: HttpRequest, place: Place, entity_id: UUID) -> Standing
         if at or tx:
             raise NotThen(place.api.get("entity", entity_id, "changes"), at) from None
         return _deleted(place, entity_id, refusal)
-    changes = place.api.get("entity", entity_id, "changes")
-    return Standing(answer, changes, _names(place, changes), None if tx else at, tx)
+    found = _found(place, entity_id, answer, place.api.get("entity", entity_id, "changes"))
+    return replace(found, at=None if tx else at, tx=tx)
 
 
 def moment_given(text: str) -> str | None:
@@ -152,9 +156,14 @@ def _deleted(place: Place, entity_id: UUID, refusal: Refused) -> Standing:
     last = next((each["transactionId"] for each in changes if "transactionId" in each), None)
     if last is None or changes[0]["changeType"] != "DELETE":
         raise refusal
-    found = Standing(_entity(place, entity_id, None, last), changes, _names(place, changes))
+    found = _found(place, entity_id, _entity(place, entity_id, None, last), changes)
     return replace(found, deletion=changes[0])
 
 
-def _names(place: Place, changes: list[Change]) -> dict[str, str]:
-    return names_of(place.organisation, {change["user"] for change in changes})
+def _found(place: Place, entity_id: UUID, answer: Answer, changes: list[Change]) -> Standing:
+    names = names_of(place.organisation, {change["user"] for change in changes})
+    total = len(changes)
+    if total >= MOST_CHANGES:
+        newest = place.api.get("audit", "entity", entity_id, eventType="EntityChange", differences="true", limit=1)
+        total = newest["items"][0]["version"]
+    return Standing(answer, changes, names, total=total)

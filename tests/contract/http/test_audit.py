@@ -490,4 +490,5 @@ async def test_changes_tell_how_they_differ_from_the_version_before_if_asked(api
     assert (made["toState"], made["changedFields"], "fromState" in made) == ("CREATED", 2, False)
     assert (changed["fromState"], changed["toState"], changed["changedFields"]) == ("CREATED", "CREATED", 3)
     ok(await api.delete(f"/entity/{entity_id}"))
-    assert "toState" not in (await trail(api, entity_id, "&differences=true"))[0]
+    deleted = (await trail(api, entity_id, "&differences=true"))[0]
+    assert (deleted["version"], "toState" in deleted) == (3, False)
