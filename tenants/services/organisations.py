@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AbstractUser
 from django.db import transaction
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Case, Q, QuerySet, Subquery, Value, When
 
 from tenants.models import Environment, Membership, Organisation, Role
 from tenants.naming import UnusableTenantId, is_uuid, schema_name_of
@@ -34,7 +34,7 @@ def organisations_meant(tenant: str, *, of_person: bool = False) -> QuerySet[Org
     environments = Environment.objects.filter(schema_name=schema)
     if not of_person:
         environments = environments.exclude(state=Environment.State.DELETED)
-    by_tenant = Q(pk__in=environments.values("organisation"))
+    by_tenant = Q(pk=Subquery(environments.values("organisation")[:1]))  # by its index, also beside another condition
     if not (of_person and is_uuid(tenant)):
         return Organisation.objects.filter(by_tenant).order_by("pk")
     own = Q(pk=UUID(tenant))
