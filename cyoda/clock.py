@@ -27,6 +27,19 @@ class ManualClock:
         self.now += by
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def epoch_micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def moment_of_micros(micros: int) -> datetime:
+    """Raises OverflowError."""
+    return _EPOCH + micros * _MICROSECOND
+
+
 def utc_text(moment: datetime) -> str:
     """RFC 3339 in UTC with `Z`, trailing zeros of the fraction trimmed (contract: entities 1.5)."""
     text = moment.astimezone(UTC).isoformat()[:-6]

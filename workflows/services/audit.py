@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
 
+from cyoda.clock import epoch_micros
 from cyoda.errors import BadRequest, EntityNotFound
 from cyoda.principal import Principal
 from workflows.core.audit import AuditRecord, Event, EventType
@@ -30,8 +31,6 @@ DEFAULT_LIMIT, MAX_LIMIT = 20, 1000
 DIFFERENCES_LIMIT_BYTES = 1 << 20
 """Of the documents that are compared for one page, together."""
 EMPTY_OBJECT = Document(b"{}", {})
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _WHOLE_HISTORY = 2**31 - 1
 _INT64_DIGITS = 18
 
@@ -168,7 +167,7 @@ def audit_limit(text: str | None) -> int:
 
 def _changes(versions: Iterable[Version]) -> Iterator[Entry]:
     for version in versions:
-        position = Position(_micros(version.updated_at), True, version.number, str(version.transaction_id))
+        position = Position(epoch_micros(version.updated_at), True, version.number, str(version.transaction_id))
         yield Entry(position, version.transaction_id, version)
 
 
@@ -178,11 +177,7 @@ def _events(records: Iterable[AuditRecord]) -> Iterator[Entry]:
         transaction_id = record.transaction_id
         for event in record.events:
             order = counted[transaction_id] = counted.get(transaction_id, 0) + 1
-            yield Entry(Position(_micros(event.at), False, order, str(transaction_id)), transaction_id, event)
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+            yield Entry(Position(epoch_micros(event.at), False, order, str(transaction_id)), transaction_id, event)
 
 
 def _wants(wanted: AuditFilter, kind: str) -> bool:
@@ -193,8 +188,8 @@ def _is_wanted(entry: Entry, wanted: AuditFilter) -> bool:
     micros = entry.position.micros
     return (
         (wanted.transaction_id is None or entry.transaction_id == wanted.transaction_id)
-        and (wanted.start is None or micros >= _micros(wanted.start))
-        and (wanted.end is None or micros < _micros(wanted.end))
+        and (wanted.start is None or micros >= epoch_micros(wanted.start))
+        and (wanted.end is None or micros < epoch_micros(wanted.end))
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
+from cyoda.clock import epoch_micros, moment_of_micros
 from cyoda.errors import BadRequest, EntityNotFound
 from cyoda.principal import Principal
 from workflows.core.message import Message, MessageHead, MessageHeader, parse_content
@@ -13,8 +14,6 @@ from workflows.services.platform import Platform
 
 DEFAULT_LISTED, MAX_LISTED = 50, 1000
 _DELETED_AT_ONCE = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 async def create_message(principal: Principal, header: MessageHeader, body: bytes, *, platform: Platform) -> Message:
@@ -48,18 +47,14 @@ async def list_messages(
     before = _parsed(cursor) if cursor else None
     found = await platform.storage.messages(principal.tenant, before=before, limit=limit + 1)
     page = found[:limit]
-    return page, f"{_micros(page[-1].created_at)}.{page[-1].id}" if len(found) > limit else None
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    return page, f"{epoch_micros(page[-1].created_at)}.{page[-1].id}" if len(found) > limit else None
 
 
 def _parsed(cursor: str) -> tuple[datetime, UUID]:
     """Raises BadRequest."""
     micros, _, message_id = cursor.partition(".")
     try:
-        return _EPOCH + int(micros) * _MICROSECOND, UUID(message_id)
+        return moment_of_micros(int(micros)), UUID(message_id)
     except (ValueError, OverflowError):
         raise BadRequest("invalid cursor parameter") from None
 

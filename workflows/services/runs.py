@@ -7,10 +7,11 @@ before the first that ended no later. A cursor tells how far both have come.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
+from cyoda.clock import epoch_micros
 from cyoda.errors import BadRequest, TransactionNotFound
 from cyoda.principal import Principal, TenantId
 from workflows.core.audit import AuditRecord, Event
@@ -26,8 +27,6 @@ MAX_RECORDS = 5_000
 """Of one transaction: its first ones."""
 _BATCH = 200
 _RECORDS_EACH = 50
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _MAX_DIGITS = 18
 _SLACK = timedelta(hours=1)
 """Between a run's end and the end of one that was committed later, at most; longer ones are rare."""
@@ -94,7 +93,7 @@ async def list_runs(
     async for position, summary in _committed(principal.tenant, at.position, batch, known, platform):
         while refused and refused[0].at >= summary.ended_at and len(found) < limit:
             run = refused.pop(0)
-            at = at._replace(micros=_micros(run.at))
+            at = at._replace(micros=epoch_micros(run.at))
             _take(found, _refused(run), wanted)
         if len(found) >= limit or examined >= BUDGET:
             return RunPage(found, str(at), examined)
@@ -106,7 +105,7 @@ async def list_runs(
     for run in refused:
         if len(found) >= limit:
             return RunPage(found, str(at), examined)
-        at = at._replace(micros=_micros(run.at))
+        at = at._replace(micros=epoch_micros(run.at))
         _take(found, _refused(run), wanted)
     return RunPage(found, None, examined)
 
@@ -182,12 +181,8 @@ def _parsed(cursor: str | None) -> _Cursor:
 
 
 def _is_before(run: FailedRun, micros: int | None) -> bool:
-    return micros is None or _micros(run.at) < micros
+    return micros is None or epoch_micros(run.at) < micros
 
 
 def _earlier(micros: int | None, moment: datetime) -> int:
-    return _micros(moment) if micros is None else min(micros, _micros(moment))
-
-
-def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    return epoch_micros(moment) if micros is None else min(micros, epoch_micros(moment))
