@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import grpc
 import grpc.aio
@@ -46,6 +46,15 @@ async def test_a_member_that_says_nothing_is_cut_off(start_node: StartNode, conn
     with pytest.raises(ComputeMemberDisconnected):
         await waiting
     assert node.registry.members() == []
+    assert node.registry.lost("globex", datetime.min.replace(tzinfo=UTC)) == []
+    (lost,) = node.registry.lost("acme", datetime.min.replace(tzinfo=UTC))
+    assert (str(lost.id), lost.loss, lost.outcomes) == (
+        member.greeting["memberId"], "keep-alive timeout", {"disconnected": 1}
+    )  # fmt: skip
+    assert lost.agent.startswith("grpc-python")
+    assert lost.client
+    assert lost.lost_at is not None
+    assert node.registry.lost("acme", lost.lost_at + timedelta(microseconds=1)) == []
 
 
 @pytest.mark.parametrize("sign", [KEEP_ALIVE, "EventAckResponse", "EntityProcessorCalculationResponse"])

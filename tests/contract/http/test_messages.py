@@ -273,3 +273,20 @@ async def test_there_is_no_list_of_messages_and_nothing_without_a_token(api: htt
     api.headers.pop("authorization")
     for method, path in (("POST", NEW), ("GET", f"/message/{UNKNOWN}"), ("DELETE", "/message")):
         refused(await api.request(method, path), 401, "UNAUTHORIZED")
+
+
+async def test_our_own_list_of_messages_is_in_pages_the_newest_first(api: httpx.AsyncClient) -> None:
+    ids = [await sent(api, {"payload": "é" * n}) for n in range(5)]
+    found: list[dict[str, Any]] = []
+    cursor = ""
+    while True:
+        page = ok(await api.get("/messages", params={"limit": 2, "cursor": cursor}))
+        found += page["items"]
+        if not (cursor := page.get("nextCursor", "")):
+            break
+    assert [item["id"] for item in found] == ids[::-1]
+    # as they were written: each letter was escaped
+    assert [item["payloadBytes"] for item in found] == [26, 20, 14, 8, 2]
+    assert found[0]["header"]["subject"] == "orders.created"
+    for query in ("limit=0", "limit=1001", "cursor=x", "cursor=1", "cursor=9e9.x", f"cursor={10**30}.{UNKNOWN}"):
+        refused(await api.get(f"/messages?{query}"), 400, "BAD_REQUEST")
