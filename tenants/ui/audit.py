@@ -8,7 +8,8 @@ from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
@@ -51,11 +52,14 @@ class Filter(forms.Form):
     environment = forms.ChoiceField(label=lazy("Environment"), required=False)
     reason = _text(lazy("Why"))
     request_id = _text(lazy("Request"))
-    since = forms.DateTimeField(label=lazy("From (UTC)"), required=False, widget=_MOMENT)
-    until = forms.DateTimeField(label=lazy("Before (UTC)"), required=False, widget=_MOMENT)
+    since = forms.DateTimeField(label=lazy("From"), required=False, widget=_MOMENT)
+    until = forms.DateTimeField(label=lazy("Before"), required=False, widget=_MOMENT)
 
     def __init__(self, data: Any, where: House) -> None:
         super().__init__(data)
+        zone = timezone.localtime().tzname()
+        for name in ("since", "until"):
+            self.fields[name].label = f"{self.fields[name].label} ({zone})"
         self._tenant_id = where.environment.tenant_id if isinstance(where, Place) else ""
         if self._tenant_id:
             del self.fields["environment"]
@@ -77,9 +81,14 @@ class Filter(forms.Form):
         values = {name: value for name, value in self.cleaned_data.items() if name != "environment"}
         return Wanted(**values, tenant_id=self._tenant_id or self.cleaned_data["environment"])
 
-    @property
-    def is_used(self) -> bool:
-        return any(self.cleaned_data.values())
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is on, and the query without it."""
+
+    label: str
+    value: str
+    without: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +134,19 @@ def _page(request: HttpRequest, where: House) -> HttpResponse:
     return show(
         request, where, "organisation/audit.html",
         form=form, rows=_rows(where, found[:PAGE_ROWS]), has_more=len(found) > PAGE_ROWS, is_older=bool(before),
-        is_filtered=form.is_valid() and form.is_used, query=kept.urlencode(), formats=audit_export.FORMATS,
+        chips=_chips(form, kept), query=kept.urlencode(), formats=audit_export.FORMATS,
     )  # fmt: skip
+
+
+def _chips(form: Filter, query: QueryDict) -> list[Chip]:
+    chips: list[Chip] = []
+    for field in form.visible_fields():
+        if field.value():
+            rest = query.copy()
+            rest.pop(field.name, None)
+            named: dict[str, object] = dict(getattr(field.field, "choices", ()))
+            chips.append(Chip(str(field.label), str(named.get(field.value(), field.value())), rest.urlencode()))
+    return chips
 
 
 def _export(request: HttpRequest, where: House, form: str) -> StreamingHttpResponse:

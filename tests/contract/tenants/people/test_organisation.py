@@ -330,6 +330,8 @@ def test_the_audit_log_is_filtered_by_all_that_it_says(
         assert "No change is like this" in found(**wanted), wanted
     for wanted in ({"since": "soon"}, {"environment": "globex"}, {"who": "\0"}):
         assert "makes no sense" in found(**wanted), wanted
+    chips = re.findall(r'class="filter-chip"\s+href="([^"]*)"', found(who="ann", environment=dev.tenant_id))
+    assert [unescape(chip) for chip in chips] == [f"?environment={dev.tenant_id}", "?who=ann"]
     assert "by the platform" not in found(of("audit", dev), environment=prod.tenant_id)
     assert "by ann" in found(of("audit", dev))
 
