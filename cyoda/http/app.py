@@ -20,7 +20,7 @@ from cyoda.http.problem import Problems
 from cyoda.http.request import ApiRequest, ClientDisconnected, Receive, Scope, Send
 from cyoda.http.response import JSON, Header, Response
 from cyoda.http.router import ANY_METHOD, Match, Route, Router, path_segments
-from cyoda.permissions import require
+from cyoda.permissions import Action, require
 from cyoda.principal import Principal
 from cyoda.telemetry.request_ids import begin
 
@@ -148,7 +148,7 @@ class HttpApp:
                 raise refusal
             if route is None:
                 return template, _no_route(match)
-            return template, await self._handled(request, route, is_limited=known is None or request.method != "GET")
+            return template, await self._handled(request, route, is_limited=known is None or not _reads(request, route))
         except CyodaError as error:
             return template, self._problems.refusal(error, path)
         except ClientDisconnected:
@@ -189,6 +189,11 @@ def _other_owner(owners: Owners, headers: dict[bytes, bytes], route: Route | Non
     if not token or route is None or route.public:
         return None
     return owners.owner(token.decode("latin-1"))
+
+
+def _reads(request: ApiRequest, route: Route) -> bool:
+    """A question may be a document too."""
+    return request.method == "GET" or route.action is Action.READ
 
 
 def _no_route(match: Match) -> Response:

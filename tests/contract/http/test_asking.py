@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import json
 
-from cyoda.permissions import ROLE_DEVELOPER, ROLE_VIEWER
+from cyoda.http.app import HttpApp
+from cyoda.permissions import ROLE_DEVELOPER, ROLE_VIEWER, Action
 from cyoda.principal import Principal
 from cyoda.runtime import Node
+from tests.contract.http.conftest import no_pages
+from tests.unit.http.conftest import OneToken
+from workflows.api.routes import data_plane_routes
+
+
+class Counted:
+    """Lets everything in, and remembers what it was."""
+
+    def __init__(self) -> None:
+        self.actions: list[Action | None] = []
+
+    async def admit(self, principal: Principal, action: Action | None) -> int | None:
+        self.actions.append(action)
+        return None
+
 
 SAMPLE = b'{"total": 12.50}'
 IMPORT = "/model/import/JSON/SAMPLE_DATA/a%20b/1?x=%2F"
@@ -54,3 +70,16 @@ async def test_a_stream_is_answered_whole(node: Node) -> None:
     accept = ((b"accept", b"application/x-ndjson"),)
     found = await node.api.ask(ann, "POST", "/search/direct/a%20b/1?limit=5000", accept, everything)
     assert len(found.whole().splitlines()) == 2000
+
+
+async def test_questions_do_not_count_against_the_limits_whatever_their_method(node: Node) -> None:
+    counted, ann = Counted(), person("acme")
+    app = HttpApp(
+        data_plane_routes(node.platform), authenticator=OneToken(), context_path="/api",
+        observe=lambda *_: None, fallback=no_pages, admission=counted,
+    )  # fmt: skip
+    await app.ask(ann, "POST", IMPORT, (), SAMPLE)
+    assert counted.actions == [Action.CONFIGURE]
+    for method, target in (("GET", "/model/"), ("POST", "/search/direct/a%20b/1"), ("POST", "/search/async/a%20b/1")):
+        assert (await app.ask(ann, method, target, (), b"")).status == 200
+    assert counted.actions == [Action.CONFIGURE]
