@@ -34,7 +34,7 @@ def entity_list(request: HttpRequest, place: Place, model: str, version: int) ->
     found_model = Counted(model, version, "", "") if asked is None else one_model(place, model, version)
     found = finding.find(place.api, found_model, listing)
     columns = listing.columns or cells.standard_columns(found.entities)
-    shown = list(_columns(columns, listing, fields))
+    shown = list(_columns(columns, listing, fields, BY_ID if found.is_unsorted else listing.sort))
     count = _count(request, place, found_model, listing, found, asked)
     context = {
         "model": found_model,
@@ -78,10 +78,11 @@ class _Column:
     removed: str
 
 
-def _columns(columns: tuple[str, ...], listing: Listing, fields: Fields) -> Iterator[_Column]:
+def _columns(columns: tuple[str, ...], listing: Listing, fields: Fields, sort: str) -> Iterator[_Column]:
+    """`sort` is the order that they are in, which may not be the one that was asked for."""
     for place, path in enumerate(columns):
         field = fields.of(path)
-        key, sort = field.path if field.is_sortable else "", listing.sort
+        key = field.path if field.is_sortable else ""
         yield _Column(
             path,
             field.label,

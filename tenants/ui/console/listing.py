@@ -15,6 +15,7 @@ from tenants.ui.console.fields import known
 SIZES = (25, 50, 100, 200)
 DEFAULT_SIZE = 50
 MAX_COLUMNS = 40
+MAX_MOMENT = 40
 PAGING = ("after", "before", "start", "of")
 """What says which page it is."""
 BY_ID, BY_ID_DESCENDING = "", "@id:desc"
@@ -80,10 +81,10 @@ def listing_of(given: QueryDict) -> Listing:
     """What an address asks for; what it says wrongly is as if it were not said."""
     size = _number(given.get("size", ""))
     return Listing(
-        condition=given.get("q", "").strip(),
+        condition=_text(given.get("q", "")),
         columns=_columns(given.getlist("col")),
-        at=given.get("at", "").strip(),
-        sort=_sort(given.get("sort", "").strip()),
+        at=_text(given.get("at", ""))[:MAX_MOMENT],
+        sort=_sort(_text(given.get("sort", ""))),
         size=size if size in SIZES else DEFAULT_SIZE,
         density="compact" if given.get("density") == "compact" else "",
         view=given.get("view"),
@@ -95,7 +96,12 @@ def listing_of(given: QueryDict) -> Listing:
 
 
 def _columns(given: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(known(path.strip()) for path in given if path.strip()))[:MAX_COLUMNS]
+    return tuple(dict.fromkeys(known(path) for path in map(_text, given) if path))[:MAX_COLUMNS]
+
+
+def _text(given: str) -> str:
+    """Without what no row of a database can hold."""
+    return given.replace("\0", "").strip()
 
 
 def _sort(given: str) -> str:

@@ -150,6 +150,7 @@ def test_a_list_comes_back_from_its_address() -> None:
     assert listing_of(QueryDict(listing.query(columns=("@id",))[1:])).condition == listing.condition
     assert listing_of(QueryDict(listing.query(condition="")[1:])).after == ""
     assert listing_of(QueryDict("size=7&start=x&after=x&sort=@id:asc&density=y")) == Listing()
+    assert listing_of(QueryDict("q=%00&col=%00a&at=" + "9" * 99)) == Listing(columns=("$.a",), at="9" * 40)
     assert Listing().query() == "?view="
 
 
