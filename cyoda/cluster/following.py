@@ -178,18 +178,18 @@ class Follower:
             await session.change(added, [member_id for member_id, member in changes.items() if member is None])
 
     async def _read(self, session: Session, *, everything: bool = False) -> None:
-        while self._unread:
-            unread, self._unread = self._unread, set()
-            if None in unread:
-                node_ids = await session.node_ids()
-                self.view.keep(node_ids)
-                unread |= {node_id for node_id in node_ids if everything or node_id not in self.view.nodes}
-            for node_id in sorted(filter(None, unread)):
-                found = await session.read(node_id)
-                if found is None:
-                    self.view.drop(node_id)
-                else:
-                    self.view.put(*found)
+        """What has changed until now; what changes meanwhile is for the next step, so that beats are not late."""
+        unread, self._unread = self._unread, set()
+        if None in unread:
+            node_ids = await session.node_ids()
+            self.view.keep(node_ids)
+            unread |= {node_id for node_id in node_ids if everything or node_id not in self.view.nodes}
+        for node_id in sorted(filter(None, unread)):
+            found = await session.read(node_id)
+            if found is None:
+                self.view.drop(node_id)
+            else:
+                self.view.put(*found)
 
     def _forget(self) -> None:
         """The session has ended: nothing is known any more, and nobody counts this node in."""

@@ -170,11 +170,7 @@ class ZookeeperSession:
             found = await self._get(f"{self._nodes}/{node_id}", told)
             if found is None:
                 return None
-            try:
-                names: list[str] = await self._ask(self._client.get_children_async(folder, watch=told))
-            except NoNodeError:
-                names = []
-                await self._ask(self._client.exists_async(folder, watch=told))
+            names = await self._names(folder, told)
             members = await self._all(self._get(f"{folder}/{name}") for name in names)
         decode = msgspec.json.decode
         return decode(found[0], type=NodeInfo), [decode(each[0], type=ConnectedMember) for each in members if each]
@@ -228,6 +224,15 @@ class ZookeeperSession:
             return await self._ask(self._client.get_async(path, watch=watch))
         except NoNodeError:
             return None
+
+    async def _names(self, folder: str, watch: Callable[[object], None]) -> list[str]:
+        """What is in a folder; of one that is not there, its making is watched."""
+        while True:
+            try:
+                return await self._ask(self._client.get_children_async(folder, watch=watch))
+            except NoNodeError:
+                if await self._ask(self._client.exists_async(folder, watch=watch)) is None:
+                    return []
 
     async def _delete(self, path: str) -> None:
         try:

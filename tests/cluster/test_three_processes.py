@@ -43,7 +43,7 @@ def processes(tmp_path_factory: pytest.TempPathFactory, zookeeper: ZookeeperServ
             "CYODA_CLUSTER_ENABLED": "true",
             "CYODA_HMAC_SECRET": SECRET,
             "CYODA_ZOOKEEPER_HOSTS": zookeeper.hosts,
-            "CYODA_ZOOKEEPER_SESSION_TIMEOUT": "1s",
+            "CYODA_ZOOKEEPER_SESSION_TIMEOUT": "3s",
             "CYODA_NODE_ADDR": "http://127.0.0.1:1",
             "CYODA_PEER_BIND_ADDRESS": "127.0.0.1",
             "CYODA_SCHEDULER_SCAN_INTERVAL": "200ms",
