@@ -16,6 +16,6 @@ ENV CYODA_STATIC_ROOT=/app/staticfiles
 RUN PYTHONDONTWRITEBYTECODE= python -m compileall -q cyoda tenants workflows \
  && python manage.py collectstatic --no-input --verbosity 0
 USER 65532:65532
-EXPOSE 8080 9090 9091
+EXPOSE 8080 9090 9091 9092
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=12 CMD ["python", "-m", "cyoda.health"]
 CMD ["python", "manage.py", "serve"]
