@@ -92,6 +92,7 @@ def build_node(
     local = LocalDispatcher(members, new_id=new_id, choose=random.choice, observe=metrics.observe_dispatch)
     cluster = None if directory is None else Cluster(conf, directory, members, tokens)
     compute = local if cluster is None else cluster.dispatcher(local)
+    metrics.nodes.set_function(lambda: 1 if cluster is None else cluster.nodes_seen)
     platform = replace(
         _platform(conf, storage, metrics, clock, new_id, tokens, compute, quotas),
         registry=members,

@@ -132,6 +132,10 @@ class Cluster:
             waiting=self._registry.admission.waiting,
         )
 
+    @property
+    def nodes_seen(self) -> int:
+        return len(self.membership.view.nodes) if self.membership.is_current else 0
+
     def obstacle(self) -> str | None:
         """Why the node should get no requests now."""
         if self.is_draining:

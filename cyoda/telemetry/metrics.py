@@ -48,6 +48,11 @@ class Metrics:
         self.waiting = Gauge(
             "cyoda_dispatch_waiting", "Callouts that wait until a member has room for them.", registry=self.registry
         )
+        self.nodes = Gauge(
+            "cyoda_cluster_nodes",
+            "Nodes that this one sees, itself included; 0 while it has no current membership.",
+            registry=self.registry,
+        )
 
     def counter(self, name: str, help: str, *labels: str) -> Counter:
         return Counter(name, help, labels, registry=self.registry)
