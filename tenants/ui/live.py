@@ -170,6 +170,7 @@ class LiveStreams:
         self._interval_s = interval_s
         self._longest_s = longest_s
         self._orm: OrmThread | None = None
+        self._turn = asyncio.Lock()
         self._open = 0
         self._people: list[int | None] = []
         self._stopping = asyncio.Event()
@@ -236,11 +237,12 @@ class LiveStreams:
         look = Look()
         headers = [header for header in page["headers"] if header[0] not in _NOT_PASSED_ON]
         scope = page | {"headers": [*headers, (HEADER.lower().encode(), b"1")], "live": look}
-        self._orm = self._orm or OrmThread()
-        try:
-            return _Seen(await self._orm.run(lambda: self._pages.look(scope)), look)
-        except StorageUnavailable:
-            return _Seen(HttpResponse(status=503), look)
+        async with self._turn:  # its time begins with its turn
+            self._orm = self._orm or OrmThread()
+            try:
+                return _Seen(await self._orm.run(lambda: self._pages.look(scope)), look)
+            except StorageUnavailable:
+                return _Seen(HttpResponse(status=503), look)
 
 
 def _event(kind: str, text: bytes = b"") -> bytes:
