@@ -86,8 +86,8 @@ def _snippets(found: Addresses) -> Iterator[Snippet]:
             _ENVIRONMENT_FILE,
         ),
         ("curl", "curl", _("A token, and a first question with it."), _CURL),
-        ("python", "Python", _("A compute node, with the library of clients/python."), _PYTHON),
-        ("java", "Java", _("A token with what Java 11 brings; clients/java has a whole compute node."), _JAVA),
+        ("python", "Python", _("A member, with the library of clients/python."), _PYTHON),
+        ("java", "Java", _("A token with what Java 11 brings; clients/java has a whole member."), _JAVA),
     )
     for name, title, about, text in texts:
         yield Snippet(name, title, about, text.format(**values))

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from cyoda.addresses import reachable
 from cyoda.errors import CyodaError
@@ -74,7 +75,11 @@ def _timers(now: Vitals | None) -> Iterator[Check]:
 def _queue() -> Check:
     name = _("Queue")
     if settings.CONF.storage.broker_url is None:
-        return Check(name, _("None is configured: the node does the work of workers itself."))
+        return Check(
+            name,
+            _("None is configured."),
+            _("Without workers no environment is made: set CYODA_BROKER_URL, or run everything with make up."),
+        )
     if broker_answers():
         return Check(name, _("It answers."))
     return Check(name, _("It does not answer."), _("Look at CYODA_BROKER_URL, and whether that server runs."))
@@ -85,8 +90,12 @@ def _workers() -> Check:
     waiting = Outbox.objects.filter(created_at__lt=timezone.now() - BACKLOG_AGE).count()
     if not waiting:
         return Check(name, _("Nothing waits for them."))
-    text = _("%(number)s orders wait for more than ten seconds.") % {"number": waiting}
-    return Check(name, text, _("Start a worker: celery --app cyoda.celery worker --beat"))
+    text = ngettext(
+        "%(number)s order waits for more than ten seconds.",
+        "%(number)s orders wait for more than ten seconds.",
+        waiting,
+    )
+    return Check(name, text % {"number": waiting}, _("Start a worker: celery --app cyoda.celery worker --beat"))
 
 
 def _grpc() -> Check:
@@ -99,7 +108,7 @@ def _grpc() -> Check:
         return Check(
             name,
             _("%(port)s does not answer.") % {"port": conf.port},
-            _("Compute nodes cannot connect. Look at CYODA_GRPC_PORT and CYODA_GRPC_BIND_ADDRESS."),
+            _("Members cannot connect. Look at CYODA_GRPC_PORT and CYODA_GRPC_BIND_ADDRESS."),
         )
 
 

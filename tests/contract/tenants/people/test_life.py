@@ -184,7 +184,7 @@ def test_every_node_of_the_cluster_is_listed(operator: Browser, node: Served, vi
 
 def test_the_cluster_is_for_operators(operator: Browser, node: Served, somebody: Make, acme: Organisation) -> None:
     page = text(operator.get("/cluster/"))
-    assert ("node-1" in page, "No compute node is connected." in page) == (True, True)
+    assert ("node-1" in page, "No member is connected." in page) == (True, True)
     somebody("ann@example.org", acme, Role.OWNER)
     ann = Browser()
     sign_in(ann, "ann@example.org")
