@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
@@ -15,14 +14,12 @@ from django.utils.translation import ngettext
 
 from cyoda.addresses import reachable
 from cyoda.errors import CyodaError
+from tenants.admin.dashboard import BACKLOG_AGE, TIMER_LATENESS
 from tenants.models import Outbox
 from tenants.services.data_plane import Vitals, configured_data_plane
 from tenants.tasks import broker_answers
 
 WAITS_S = 1.0
-TIMER_LATENESS = timedelta(seconds=5)
-BACKLOG_AGE = timedelta(seconds=10)
-"""The outbox is drained every second."""
 
 
 @dataclass(frozen=True, slots=True)
