@@ -387,3 +387,6 @@ def test_every_page_fits_and_can_be_read(visit: Visits, parcels: list[str], widt
     ]
     for page in pages:
         check(browser, f"{session.path}{page}")
+    browser.open(f"{session.path}entities/parcel/1/new")
+    browser.page.get_by_label("weight", exact=True).fill("1")
+    assert browser.page.get_by_label("Kind of weight").input_value() == "number"

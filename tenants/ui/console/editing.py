@@ -152,13 +152,13 @@ def _judge(
     """What the draft would change, or how it meets what others have changed; returns the version that is seen then."""
     theirs, newest = now.json["data"], now.json["meta"]["transactionId"]
     if seen != newest:
+        draft.fault = ""
         base = place.api.get("entity", entity_id, transactionId=seen)["data"]
         if "merge" not in request.POST:
-            context["meetings"] = meetings(base, theirs, draft.value)
+            context |= {"meetings": meetings(base, theirs, draft.value), "wanted": None}
             return seen
         value = merged(base, theirs, draft.value, prefer_mine=request.POST["merge"] == "mine")
         draft.text = indented(jsonio.dumps(value))
-        draft.fault = ""
     context |= {"changes": differences(theirs, draft.value), "wanted": None}
     return newest
 
