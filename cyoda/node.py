@@ -199,11 +199,13 @@ def _warn(conf: Conf) -> None:
 
 def require_ports(conf: Conf) -> None:
     """Raises NodeError with the variable of the first listener whose address is taken or not ours."""
-    listeners = (
+    listeners = [
         ("CYODA_HTTP_PORT", conf.http.bind_address, conf.http.port),
         ("CYODA_GRPC_PORT", conf.grpc.bind_address, conf.grpc.port),
         ("CYODA_ADMIN_PORT", conf.admin.bind_address, conf.admin.port),
-    )
+    ]
+    if conf.cluster.enabled:
+        listeners.append(("CYODA_PEER_PORT", conf.cluster.peer_bind_address, conf.cluster.peer_port))
     for variable, address, port in listeners:
         with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

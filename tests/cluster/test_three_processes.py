@@ -227,6 +227,34 @@ async def test_the_death_of_a_members_node_fails_its_callouts_and_no_others(pers
     ok(await waiting)
 
 
+async def test_a_frozen_node_delays_nobody_for_long(person: Person) -> None:
+    _, b, c = person.nodes
+    await model(person.at[0], "frozen")
+    await workflow(person.at[0], "frozen", flow("frozen"))
+    member = await person.member(b, "frozen")
+    given = create(person.at[0], "frozen")
+    await asked(member)
+    owned = create(person.at[1], "frozen")
+    question, joined = await asked(member)
+    assert b.process is not None
+    b.process.send_signal(signal.SIGSTOP)
+    try:
+        async with asyncio.timeout(15):
+            callback = person.at[2].get("/entity/frozen/1", headers={"X-Tx-Token": joined})
+            lost, unreached = await asyncio.gather(given, callback)
+            refused(lost, 503, "DISPATCH_FORWARD_FAILED")
+            refused(unreached, 503, "TRANSACTION_NODE_UNAVAILABLE")
+        again = await person.member(c, "frozen")
+        served = create(person.at[0], "frozen")
+        request, _ = await asked(again)
+        await again.answer(request)
+        ok(await served)
+    finally:
+        b.process.send_signal(signal.SIGCONT)
+    await member.answer({"requestId": question["requestId"]})
+    ok(await owned)
+
+
 async def test_a_lost_membership_stops_forwarding_and_is_told_until_it_is_back(
     person: Person, zookeeper: ZookeeperServer
 ) -> None:
