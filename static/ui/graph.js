@@ -7,6 +7,7 @@
   const SVG = "http://www.w3.org/2000/svg";
   const LINE = 16;
   const PAD = 12;
+  const MANY = 30; // states; with more of them there is an overview
   const MARKS = { initial: "▸", terminal: "■", waiting: "☐", processing: "⚙" };
   const STYLES = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-linejoin", "paint-order", "opacity",
     "font-size", "font-family", "font-weight", "text-anchor", "display"];
@@ -50,6 +51,7 @@
       this.view.append(svg);
       this.replaceChildren(this.tools(), this.view);
       this.size = layout.graph();
+      if (states.length > MANY) this.append(this.overview(layout, states));
       this.zoom(Math.max(this.fitting(), 0.6));
       const here = svg.querySelector(".here");
       if (here !== null) this.show(here.parentNode);
@@ -182,6 +184,32 @@
       const far = (other) => (layout.node(other).y - here.y) * direction;
       const away = (other) => far(other) + Math.abs(layout.node(other).x - here.x);
       return layout.nodes().filter((other) => far(other) > 1).sort((a, b) => away(a) - away(b));
+    }
+
+    // The whole in small, stretched to the width: where states are, where entities are, and what is in view.
+    overview(layout, states) {
+      const { width, height } = this.size;
+      const map = make("svg", { class: "graph-overview", viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+      for (const state of states) {
+        const node = layout.node(state.name);
+        map.append(make("rect", { x: node.x - node.width / 2, y: node.y - node.height / 2, width: node.width, height: node.height,
+          class: state.here ? "here" : state.count ? "filled" : "" }));
+      }
+      const frame = make("rect", { class: "frame" });
+      map.append(frame);
+      const follow = () => {
+        const { scrollLeft, scrollTop, clientWidth, clientHeight } = this.view;
+        const box = { x: scrollLeft, y: scrollTop, width: clientWidth, height: clientHeight };
+        for (const [name, value] of Object.entries(box)) frame.setAttribute(name, value / this.scale);
+      };
+      this.view.addEventListener("scroll", follow);
+      new ResizeObserver(follow).observe(this.view.firstChild);
+      map.addEventListener("click", (event) => {
+        const box = map.getBoundingClientRect();
+        this.view.scrollLeft = ((event.clientX - box.left) / box.width) * width * this.scale - this.view.clientWidth / 2;
+        this.view.scrollTop = ((event.clientY - box.top) / box.height) * height * this.scale - this.view.clientHeight / 2;
+      });
+      return map;
     }
 
     // --- tools ------------------------------------------------------------------------------------------------------

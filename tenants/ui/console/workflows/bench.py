@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import wraps
+from dataclasses import dataclass
+from functools import cached_property, wraps
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -53,16 +53,15 @@ class ShownIssue:
     json_url: str
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Bench:
-    """One draft on which a person works. `sent` are the fields of a change that was refused."""
+    """One draft on which a person works."""
 
     place: Place
     draft: WorkflowDraft
     revision: DraftRevision
-    sent: dict[str, str] = field(default_factory=dict[str, str])
 
-    @property
+    @cached_property
     def document(self) -> Document:
         return jsonio.parse(self.revision.document.encode())
 
