@@ -55,7 +55,10 @@ class RunPage(Shape, frozen=True, kw_only=True):
 
 
 class CallOfRun(Shape, frozen=True, kw_only=True):
-    """One attempt at a callout; `memberId` is left out when nobody was asked."""
+    """One attempt at a callout; `memberId` is left out when nobody was asked.
+
+    `pauseMillis` is how long the next attempt was waited for.
+    """
 
     kind: Literal["processor", "criteria", "function"]
     name: str
@@ -63,6 +66,7 @@ class CallOfRun(Shape, frozen=True, kw_only=True):
     duration_millis: float
     member_id: str = ""
     error: str = ""
+    pause_millis: float = 0.0
 
 
 class EventOfRun(Shape, frozen=True, kw_only=True):
@@ -191,6 +195,8 @@ def _call(call: Call) -> dict[str, object]:
         item["memberId"] = call.member
     if call.error:
         item["error"] = call.error
+    if call.pause_ms:
+        item["pauseMillis"] = call.pause_ms
     return item
 
 

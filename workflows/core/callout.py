@@ -39,7 +39,10 @@ class Callout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, array_like=True):
-    """One attempt at a callout that has ended: whom it asked (empty: nobody), how it ended, how long it took."""
+    """One attempt at a callout that has ended: whom it asked (empty: nobody), how it ended, how long it took.
+
+    `pause_ms` is how long the next attempt was waited for.
+    """
 
     kind: CalloutKind
     name: str
@@ -47,6 +50,7 @@ class Call(msgspec.Struct, frozen=True, array_like=True):
     outcome: str
     ms: float
     error: str = ""
+    pause_ms: float = 0.0
 
 
 class CalloutAnswer(msgspec.Struct, frozen=True, kw_only=True):

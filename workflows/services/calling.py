@@ -28,7 +28,8 @@ async def call_once(
 
     def note(outcome: str, error: str = "") -> Call:
         asked = next(iter(tried - before), "")
-        return Call(callout.kind, callout.name, str(asked), outcome, round((perf_counter() - start) * 1000, 3), error)
+        ms = round((perf_counter() - start) * 1000, 3)
+        return Call(callout.kind, callout.name, str(asked), outcome, ms, error)
 
     try:
         answer = await compute.call(principal, callout, token=token, tried=tried)

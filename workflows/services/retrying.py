@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -44,22 +45,29 @@ async def call_repeatedly(
     savepoint = transaction.savepoint()
     tried: set[UUID] = set()
     failure: CyodaError | None = None
-    calls: tuple[object, ...] = ()
+    calls: tuple[Call, ...] = ()
+    failed_at = 0.0
     for remaining in reversed(range(ATTEMPTS)):
+        if calls:
+            calls = (*calls[:-1], replace(calls[-1], pause_ms=_ms_since(failed_at)))
         attempt = transactions.attempt(transaction)
         async with transaction.released():
             try:
                 answer = await call_once(principal, callout, compute, token=attempt.token, tried=tried)
-                earlier = tuple(call for call in calls if isinstance(call, Call))
-                return replace(answer, calls=(*earlier, *answer.calls)) if earlier else answer
+                return replace(answer, calls=(*calls, *answer.calls)) if calls else answer
             except NoComputeMemberForTag as error:
                 raise failure or error from None
             except _UNANSWERED as error:
                 transactions.revoke(transaction, attempt)
-                failure = error
-                calls = error.calls = (*calls, *error.calls)
+                failure, failed_at = error, perf_counter()
+                calls = (*calls, *(call for call in error.calls if isinstance(call, Call)))
+                error.calls = calls
                 if not remaining:
                     raise
                 await asyncio.sleep(PAUSE_SECONDS)
         transaction.roll_back_to(savepoint)
     raise AssertionError("the last attempt answers or raises")
+
+
+def _ms_since(moment: float) -> float:
+    return round((perf_counter() - moment) * 1000, 3)

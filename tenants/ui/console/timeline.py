@@ -112,9 +112,11 @@ def _steps(event: dict[str, Any], now: float, before: float) -> list[dict[str, A
     own = tuple(attempt for _, attempt in attempts)
     data = event["data"] if isinstance(event["data"], dict) else {}
     begin = own[0].begin if own else before if kind == "processor" and not rows else now
+    is_well = bool(own) and own[-1].outcome == "answered" and data.get("success") is not False
     rows.append({
         "kind": kind, "label": event["details"], "begin": begin, "end": now, "attempts": own,
-        "failure": event.get("failure", ""), "reason": data.get("reason", ""),
+        "failure": "" if is_well else event.get("failure", ""),
+        "reason": data.get("reason", "") or "; ".join(attempt.error for attempt in own[:-1]),
     })  # fmt: skip
     return rows
 
@@ -122,9 +124,10 @@ def _steps(event: dict[str, Any], now: float, before: float) -> list[dict[str, A
 def _attempts(calls: Sequence[dict[str, Any]], now: float) -> list[tuple[dict[str, Any], Attempt]]:
     found: list[tuple[dict[str, Any], Attempt]] = []
     for call in reversed(calls):
-        begin = now - float(call["durationMillis"])
+        end = now - float(call.get("pauseMillis", 0))
+        begin = end - float(call["durationMillis"])
         attempt = Attempt(
-            begin=begin, end=now, member=call.get("memberId", ""), outcome=call["outcome"], error=call.get("error", "")
+            begin=begin, end=end, member=call.get("memberId", ""), outcome=call["outcome"], error=call.get("error", "")
         )
         found.append((call, attempt))
         now = begin

@@ -92,6 +92,12 @@ async def test_another_member_is_asked_and_what_the_lost_one_wrote_is_undone(
     assert tokens[0] != tokens[1]
     assert await names(api) == ["attempt 2"]
     assert (await read(api, order))["meta"]["state"] == "B"
+    moved = ok(await api.get("/audit/transactions", params={"processor": "p"}))["items"][0]["transactionId"]
+    told = ok(await api.get(f"/audit/transactions/{moved}"))["items"]
+    first, second = [call for event in told for call in event.get("calls", ())]
+    assert (first["outcome"], second["outcome"]) == ("disconnected", "answered")
+    assert first["memberId"] != second["memberId"]
+    assert first["pauseMillis"] >= 50
 
 
 async def test_after_three_attempts_the_last_failure_is_the_answer(api: httpx.AsyncClient, node: Node) -> None:

@@ -21,13 +21,13 @@ def call(kind: str, name: str, ms: float, outcome: str = "answered", member: str
 
 
 def test_a_processor_is_as_long_as_its_attempts_and_shows_each() -> None:
-    calls = [call("processor", "p", 30, "timed_out"), call("processor", "p", 20, member="n")]
-    _, step = steps_of([event("STATE_MACHINE_START", 0), event("STATE_PROCESS_RESULT", 100, calls=calls)])
-    assert (step.kind, step.begin, step.end, step.members) == ("processor", 50, 100, ("m", "n"))
-    assert [(one.begin, one.end, one.outcome) for one in step.attempts] == [
-        (50, 80, "timed_out"),
-        (80, 100, "answered"),
-    ]
+    late = call("processor", "p", 30, "timed_out") | {"pauseMillis": 10, "error": "too late"}
+    answered = event("STATE_PROCESS_RESULT", 100, calls=[late, call("processor", "p", 20, member="n")], failure="late")
+    _, step = steps_of([event("STATE_MACHINE_START", 0), answered])
+    assert (step.kind, step.begin, step.end, step.members) == ("processor", 40, 100, ("m", "n"))
+    attempts = [(one.begin, one.end, one.outcome) for one in step.attempts]
+    assert attempts == [(40, 70, "timed_out"), (80, 100, "answered")]
+    assert (step.failure, step.reason) == ("", "too late")
 
 
 def test_criteria_have_rows_of_their_own_before_the_event_that_they_led_to() -> None:
