@@ -16,7 +16,7 @@ from cyoda.clock import ManualClock
 from tenants.models import AuditEvent, OidcProvider
 from tests.contract.identity.conftest import Running, Start, problem
 from tests.contract.tenants.conftest import off_loop
-from tests.identity_provider import DISCOVERY, KEYS, IdentityProvider
+from tests.identity_provider import DISCOVERY, KEYS, IdentityProvider, private_key
 
 PATH = "/oauth/oidc/providers"
 OPEN = {"CYODA_OIDC_ALLOW_PRIVATE_NETWORKS": "true", "CYODA_OIDC_REQUIRE_HTTPS": "false"}
@@ -363,6 +363,35 @@ async def test_a_trial_is_checked_like_a_registration(start: Start) -> None:
     assert problem(answer)[1].startswith("OIDC_SSRF_BLOCKED: ")
     for body in ({}, {"token": 1}, {"token": "x", "provider": 1}, {"token": "x", "provider": {}}):
         assert problem(await admin.post(f"{PATH}/test", json=body))[1].startswith("BAD_REQUEST: ")
+
+
+async def test_the_documents_are_shown_as_the_node_has_them(admin: httpx.AsyncClient, idp: IdentityProvider) -> None:
+    path = f"{PATH}/{(await registered(admin, idp))['id']}/documents"
+    shown = (await admin.get(path)).json()
+    assert (shown["issuer"], shown["keyIds"], "failure" in shown) == (idp.issuer, ["k1"], False)
+    await idp.go_away()
+    await admin.post(f"{PATH}/reload")
+    failed = (await admin.get(path)).json()
+    assert (failed["keyIds"], failed["freshUntil"]) == (["k1"], shown["freshUntil"])
+    assert "Connect" in failed["failure"]
+
+
+async def test_a_refused_token_says_what_was_seen_and_expected(admin: httpx.AsyncClient, idp: IdentityProvider) -> None:
+    settings = {"wellKnownConfigUri": idp.uri, "expectedAudiences": ["orders"]}
+    said = {
+        'iss is "elsewhere", accepted is ' + idp.issuer: idp.token(iss="elsewhere"),
+        'kid is "k9", the provider\'s keys are k1': idp.token(kid="k9"),
+        "the key k1 did not sign it": idp.token(key=private_key("k2")),
+        "exp is missing, now is": idp.token(exp=None),
+        'aud is "app", expected is orders': idp.token(),
+        "sub is missing": idp.token(aud="orders", sub=None),
+    }
+    for reason, token in said.items():
+        tried = (await admin.post(f"{PATH}/test", json={"token": token, "provider": settings})).json()
+        assert tried["reason"].startswith(reason), tried
+    lost = {"wellKnownConfigUri": f"{idp.root}/keys"}
+    tried = (await admin.post(f"{PATH}/test", json={"token": idp.token(), "provider": lost})).json()
+    assert (tried["failedCheck"], "needs an issuer" in tried["reason"]) == ("discovery", True)
 
 
 ODD_VALUES = [
