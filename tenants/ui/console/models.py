@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,6 +17,7 @@ from tenants.ui.console.confirming import is_guarded
 from tenants.ui.console.counts import Counted, counted_models, one_model
 from tenants.ui.console.documents import indented, shortened
 from tenants.ui.console.editing import schema_of
+from tenants.ui.console.fields import leaves
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.console.workflows.listing import workflows_of
 
@@ -102,14 +103,6 @@ def fields_of(place: Place, model: Counted) -> list[SchemaField]:
         SchemaField(path, types, _having(keys, path), _having(declared, path))
         for path, types in leaves(exported["model"])
     ]
-
-
-def leaves(simple: Simple) -> Iterator[tuple[str, str]]:
-    """Path and types of each leaf, from the simple view: `.` starts a field's name, `#.` an object's or array's."""
-    for parent in sorted(simple):
-        for name, types in simple[parent].items():
-            if name.startswith("."):
-                yield f"{parent}{name}", types
 
 
 def _having(declared: list[dict[str, Any]], path: str) -> list[str]:
