@@ -158,7 +158,7 @@ def _rows(steps: Sequence[Step], scale: Scale) -> list[Row]:
 
 
 def _slowest(steps: Sequence[Step]) -> list[Step]:
-    lasting = [step for step in steps if step.ms > 0]
+    lasting = [step for step in steps if step.ms >= 1]
     return sorted(lasting, key=lambda step: step.ms, reverse=True)[:SLOWEST]
 
 

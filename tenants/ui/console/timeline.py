@@ -97,6 +97,8 @@ def _steps(event: dict[str, Any], now: float, before: float) -> list[dict[str, A
     """
     attempts = list(_attempts(event.get("calls", ()), now))
     kind = _KINDS.get(event["eventType"], "timer" if event["eventType"].startswith(_TIMERS) else "other")
+    if kind == "processor" and not event["details"].startswith('Processor "'):
+        kind = "other"  # the second word on one that failed
     rows: list[dict[str, Any]] = []
     while attempts and not (kind == "processor" and attempts[0][0]["kind"] == "processor"):
         call, first = attempts.pop(0)
@@ -195,7 +197,8 @@ def scale_of(steps: Sequence[Step]) -> Scale:
         return Scale(())
     busy = _busy(steps)
     usual = median(end - begin for begin, end in pairs)
-    gaps = {pair for pair in pairs if pair[1] - pair[0] > LONG * usual and not _is_within(pair, busy)}
+    long = max(LONG * usual, GAP_SHARE * (moments[-1] - moments[0]))  # a short one would be widened
+    gaps = {pair for pair in pairs if pair[1] - pair[0] > long and not _is_within(pair, busy)}
     shown = sum(end - begin for begin, end in pairs if (begin, end) not in gaps)
     for_gaps = min(0.5, GAP_SHARE * len(gaps)) if shown else 1.0
     stretches: list[Stretch] = []

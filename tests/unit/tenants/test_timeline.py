@@ -22,7 +22,13 @@ def call(kind: str, name: str, ms: float, outcome: str = "answered", member: str
 
 def test_a_processor_is_as_long_as_its_attempts_and_shows_each() -> None:
     late = call("processor", "p", 30, "timed_out") | {"pauseMillis": 10, "error": "too late"}
-    answered = event("STATE_PROCESS_RESULT", 100, calls=[late, call("processor", "p", 20, member="n")], failure="late")
+    answered = event(
+        "STATE_PROCESS_RESULT",
+        100,
+        'Processor "p" completed',
+        calls=[late, call("processor", "p", 20, member="n")],
+        failure="late",
+    )
     _, step = steps_of([event("STATE_MACHINE_START", 0), answered])
     assert (step.kind, step.begin, step.end, step.members) == ("processor", 40, 100, ("m", "n"))
     attempts = [(one.begin, one.end, one.outcome) for one in step.attempts]
@@ -39,7 +45,7 @@ def test_criteria_have_rows_of_their_own_before_the_event_that_they_led_to() -> 
 
 
 def test_a_result_without_a_note_of_its_callout_lasts_since_the_event_before() -> None:
-    steps = steps_of([event("PAUSE_FOR_PROCESSING", 0), event("STATE_PROCESS_RESULT", 40)])
+    steps = steps_of([event("PAUSE_FOR_PROCESSING", 0), event("STATE_PROCESS_RESULT", 40, 'Processor "p" completed')])
     assert (steps[1].begin, steps[1].end) == (0, 40)
 
 
@@ -52,7 +58,9 @@ def test_long_waits_are_squeezed_and_work_is_not() -> None:
     assert scale.at(10_001) <= 100
     assert x == scale.at(3)
     slow = [call("processor", "p", 9_997)]
-    worked = [event("OTHER", n) for n in (0, 1, 2, 3)] + [event("STATE_PROCESS_RESULT", 10_000, calls=slow)]
+    worked = [event("OTHER", n) for n in (0, 1, 2, 3)] + [
+        event("STATE_PROCESS_RESULT", 10_000, 'Processor "p" completed', calls=slow)
+    ]
     assert scale_of(steps_of(worked)).gaps == []
 
 
