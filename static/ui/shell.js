@@ -8,6 +8,7 @@ class SearchPalette extends HTMLElement {
     this.dialog = this.querySelector("dialog");
     this.field = this.querySelector("input[type=search]");
     this.found = this.querySelector(".found");
+    this.status = this.querySelector("[role=status]");
     this.field.addEventListener("input", () => this.later());
     this.dialog.addEventListener("keydown", (event) => this.walk(event));
     this.dialog.addEventListener("click", (event) => { if (event.target === this.dialog) this.dialog.close(); });
@@ -28,18 +29,31 @@ class SearchPalette extends HTMLElement {
   }
 
   async look() {
-    const asked = new URLSearchParams(new FormData(this.querySelector("form")));
-    this.asked = asked.toString();
+    const asked = this.asking();
+    this.asked = asked;
     this.found.ariaBusy = "true";
+    const found = await this.answerTo(asked);
+    if (this.asked !== asked) return; // another question is under way
+    this.found.ariaBusy = "false";
+    if (found === null) {
+      this.found.textContent = this.status.textContent = this.found.dataset.failed;
+    } else {
+      this.found.innerHTML = found;
+      this.status.textContent = this.found.querySelector("[data-said]").textContent;
+    }
+  }
+
+  asking() {
+    return new URLSearchParams(new FormData(this.querySelector("form"))).toString();
+  }
+
+  async answerTo(asked) {
     try {
       const answer = await fetch(`${this.getAttribute("src")}?${asked}`, { headers: { "X-Fragment": "found" } });
-      if (!answer.ok || answer.redirected) throw new Error(`status ${answer.status}`);
-      const text = await answer.text();
-      if (this.asked === asked.toString()) this.found.innerHTML = text;
+      return answer.ok && !answer.redirected ? await answer.text() : null;
     } catch {
-      if (this.asked === asked.toString()) this.found.textContent = this.found.dataset.failed;
+      return null;
     }
-    this.found.ariaBusy = "false";
   }
 
   walk(event) {
@@ -57,8 +71,7 @@ class SearchPalette extends HTMLElement {
 
   choose(event) {
     const first = this.found.querySelector("a");
-    const isCurrent = this.asked === new URLSearchParams(new FormData(event.target)).toString();
-    if (!first || !isCurrent || this.found.ariaBusy === "true") return;
+    if (!first || this.asked !== this.asking() || this.found.ariaBusy === "true") return;
     event.preventDefault();
     first.click();
   }

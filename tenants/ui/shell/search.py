@@ -27,7 +27,14 @@ def search(request: HttpRequest) -> HttpResponse:
     words = " ".join(request.GET.get("q", "").replace("\0", " ").split())[:LONGEST_WORDS]
     where = _where(user, request.GET.get("in", ""))
     asked = search_from(user, words, where)
-    context = {"words": words, "groups": found(asked), "looked_in": asked.places, "key": where.key if where else ""}
+    groups = found(asked)
+    context = {
+        "words": words,
+        "groups": groups,
+        "number": sum(len(group.hits) for group in groups),
+        "looked_in": asked.places,
+        "key": where.key if where else "",
+    }
     template = "shell/search_found.html" if wants_fragment(request) else "shell/search.html"
     return render(request, template, context)
 

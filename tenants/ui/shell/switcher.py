@@ -66,8 +66,8 @@ def wants_fragment(request: HttpRequest) -> bool:
 
 
 def _offered(user: Any, words: str) -> dict[str, Any]:
-    if words:
-        return {"found": visits.within_reach(user, words)[:OFFERED]}
-    recent, favourites = visits.seen_last(user, RECENT), list(visits.favourites(user)[:OFFERED])
-    first = [] if recent or favourites else visits.within_reach(user)[:OFFERED]
-    return {"favourites": favourites, "recent": recent, "found": first}
+    recent = [] if words else list(visits.seen_last(user, RECENT))
+    favourites = [] if words else list(visits.favourites(user)[:OFFERED])
+    found = [] if recent or favourites else list(visits.within_reach(user, words)[:OFFERED])
+    number = len({each.pk for each in (*recent, *favourites, *found)})
+    return {"favourites": favourites, "recent": recent, "found": found, "number": number}
