@@ -98,21 +98,25 @@ def on_draft(view: Callable[..., HttpResponse]) -> Page:
     @wraps(view)
     def page(request: HttpRequest, place: Place, draft: UUID, **values: Any) -> HttpResponse:
         try:
-            row = draft_of(place.environment, draft)
-            bench = Bench(place=place, draft=row, revision=revision_of(row))
-            return view(request, bench, **values)
+            bench = _bench(place, draft)
+            try:
+                return view(request, bench, **values)
+            except DraftModified:
+                return _conflict(request, _bench(place, draft))
         except DraftUnknown:
             raise Http404 from None
-        except DraftModified:
-            return _conflict(request, place, draft)
 
     return page
 
 
-def _conflict(request: HttpRequest, place: Place, draft_id: UUID) -> HttpResponse:
-    """What was sent is kept, so that it can be sent again for the draft as it is now."""
+def _bench(place: Place, draft_id: UUID) -> Bench:
+    """The draft as it is now. Raises DraftUnknown."""
     draft = draft_of(place.environment, draft_id)
-    bench = Bench(place=place, draft=draft, revision=revision_of(draft))
+    return Bench(place=place, draft=draft, revision=revision_of(draft))
+
+
+def _conflict(request: HttpRequest, bench: Bench) -> HttpResponse:
+    """What was sent is kept, so that it can be sent again for the draft as it is now."""
     sent = [(name, value) for name in request.POST for value in request.POST.getlist(name)]
     kept = [(name, value) for name, value in sent if name not in ("seen", "csrfmiddlewaretoken")]
     return show_bench(request, bench, "console/workflow_draft_conflict.html", status=409, kept=kept)
