@@ -11,6 +11,7 @@ from django import forms
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -62,8 +63,7 @@ def first_steps(request: HttpRequest) -> HttpResponse:
     form = BeginForm(request.POST or None)
     if form.is_valid() and (answer := _begun(request, user, form)) is not None:
         return answer
-    own = visits.within_reach(user).filter(organisation__memberships__role=Role.OWNER).first()
-    place = None if own is None else place_at(user, slug_of(own.organisation), own.name)
+    place = _begun_before(user)
     context: dict[str, Any] = {
         "form": form,
         "checks": checks(vitals()),
@@ -94,6 +94,14 @@ def _begun(request: HttpRequest, user: Any, form: BeginForm) -> HttpResponse | N
         environment=created.environment.name, title=_("%(name)s is being made") % {"name": created.environment.name},
         onward=reverse("first_steps"),
     )  # fmt: skip
+
+
+def _begun_before(user: Any) -> Place | None:
+    """The environment that was seen last of those whose owner the reader is, else the first one."""
+    owned = Membership.objects.filter(user=user, role=Role.OWNER)
+    rows = visits.within_reach(user).filter(organisation__in=owned.values("organisation"))
+    found = rows.order_by(F("seen_at").desc(nulls_last=True), "created_at").first()
+    return None if found is None else place_at(user, slug_of(found.organisation), found.name)
 
 
 def _life(place: Place | None) -> dict[str, Any]:

@@ -157,19 +157,23 @@ def test_who_is_no_owner_changes_no_settings(browser: Browser, somebody: Make, d
         assert browser.post(page, {"kind": "production", "name": "Mine"}).status_code == 403
 
 
-def test_the_platform_is_set_up_step_by_step(operator: Browser, node: Served) -> None:
+def test_the_platform_is_set_up_step_by_step(operator: Browser, node: Served, somebody: Make) -> None:
+    others = Organisation.objects.create(name="Others")
+    somebody("otto@example.org", others, Role.OWNER)
+    Environment.of_tenant("others", organisation=others, name="theirs", state=Environment.State.READY).save()
+    Membership.objects.create(user=User.objects.get(username="root"), organisation=others, role=Role.VIEWER)
     assert "An organisation with an environment" in text(operator.get("/setup/"))
     assert "invalid-feedback" in text(operator.post("/setup/", {"organisation": "Acme", "environment": "A B"}))
-    assert not Organisation.objects.exists()
+    assert Organisation.objects.count() == 1
     wanted = {"organisation": "Acme", "environment": "first", "kind": "development"}
     secret = text(operator.post("/setup/", wanted))
     assert ("first is being made" in secret, 'href="/setup/"' in secret) == (True, True)
-    assert Membership.objects.get().role == Role.OWNER
+    assert Membership.objects.get(organisation__name="Acme").role == Role.OWNER
     waiting = operator.get("/setup/")
     assert (waiting["Refresh"], "Acme/first" in text(waiting)) == ("2", True)
     Environment.objects.update(state="ready")
     assert "Load the sample" in text(operator.get("/setup/"))
-    environment = Environment.objects.get()
+    environment = Environment.objects.get(name="first")
     assert operator.post(of("sample", environment), {"next": "/setup/"})["Location"] == "/setup/"
     ready = text(operator.get("/setup/"))
     assert ("Load the sample" in ready, of("entities", environment, model="order", version=1) in ready) == (False, True)
