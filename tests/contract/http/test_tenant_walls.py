@@ -82,8 +82,8 @@ CROSSINGS: dict[str, list[Crossing]] = {
     "GET /entity/stats/states": [NOTHING_THERE, Crossing(None, "?states=DRAFT")],
     "GET /entity/stats/{entityName}/{modelVersion}": [NO_MODEL],
     "GET /entity/stats/states/{entityName}/{modelVersion}": [NO_MODEL],
+    "GET /messages": [NOTHING_THERE],  # before the stranger has one of its own
     "POST /message/new/{subject}": [Crossing(None, json={"payload": 1}, fresh=True)],
-    "GET /messages": [NOTHING_THERE],
     "GET /message/{messageId}": [NO_ENTITY],
     "DELETE /message/{messageId}": [NO_ENTITY],
     "DELETE /message": [Crossing(None, json=["{messageId}"])],
@@ -208,7 +208,8 @@ async def estate(api: httpx.AsyncClient, owned: dict[str, str]) -> list[str]:
     paths = (
         "/model/", "/model/export/SIMPLE_VIEW/order/1", "/model/order/1/workflow/export", "/entity/order/1",
         "/entity/{entityId}/changes", "/entity/stats", "/entity/stats/states", "/audit/entity/{entityId}",
-        "/message/{messageId}", "/search/async/{jobId}/details", "/search/async/{jobId}/status",
+        "/message/{messageId}", "/messages", "/audit/transactions",
+        "/search/async/{jobId}/details", "/search/async/{jobId}/status",
         "/search/async/{jobId}",
         "/platform-api/reporting/definitions/{definitionId}", "/platform-api/reporting/report/{reportId}/rows",
         "/platform-api/reporting/history", "/platform-api/reporting/report/{reportId}/{groupingVersion}/groups",
