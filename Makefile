@@ -8,7 +8,7 @@ STAMP   := $(VENV)/.installed
 INSTALL := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help up dev reset test lint audit bench settings-docs error-docs permission-docs lock install
+.PHONY: help up dev reset test lint audit bench gallery settings-docs error-docs permission-docs lock install
 
 help:
 	@echo "make up               start everything on this machine; Ctrl-C stops it, the data stays"
@@ -18,6 +18,7 @@ help:
 	@echo "make lint             style, types, import rules, templates"
 	@echo "make audit            ask the vulnerability service about every package of the lock"
 	@echo "make bench            measure a clean node against this machine's ceilings"
+	@echo "make gallery          take the pictures of docs/ui anew, of the demo in a real browser"
 	@echo "make settings-docs    write docs/settings.md from the settings' table"
 	@echo "make error-docs       write docs/help/errors.md from the error classes"
 	@echo "make permission-docs  write docs/permissions.md from the permission table"
@@ -63,6 +64,9 @@ audit: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench
+
+gallery: $(STAMP)
+	$(BIN)/python -m tests.browser.gallery
 
 settings-docs: $(STAMP)
 	$(BIN)/python manage.py settings --markdown > docs/settings.md
