@@ -269,7 +269,7 @@ def test_without_an_administrator_a_link_on_the_console_makes_one(serve: Serve, 
         (token,) = set(re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text))
         form = {"username": "root", "email": "root@example.org", "password": "a long passphrase 7"}
         answer = browser.post(link, data=form | {"csrfmiddlewaretoken": token}, headers={"Referer": link})
-        assert (answer.status_code, answer.url.path) == (200, "/")
+        assert (answer.status_code, answer.url.path) == (200, "/setup/")
         assert browser.get(link).status_code == 410
     assert node.end() == 0
     again = serve(CYODA_DATABASE_URL=empty_database).started()
