@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from aiosmtpd.controller import Controller
@@ -189,6 +190,33 @@ def visit(chromium: Browser, site: Site) -> Iterator[Visits]:
     for each in opened:
         each.page.context.close()
     assert [complaint for each in opened for complaint in each.complaints] == []
+
+
+WORKFLOW = {
+    "version": "1.1",
+    "name": "parcel-life",
+    "initialState": "PACKED",
+    "active": True,
+    "states": {
+        "PACKED": {"transitions": [{"name": "SEND", "next": "SENT", "manual": True}]},
+        "SENT": {"transitions": [{"name": "LOSE", "next": "LOST", "manual": True, "disabled": True}]},
+        "LOST": {},
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def parcels(site: Site) -> list[str]:
+    """Sixty parcels with a workflow; their ids."""
+    headers = {"Authorization": f"Bearer {site.node.token()}"}
+    with httpx.Client(base_url=site.node.api, headers=headers) as api:
+        sample = {"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": None}
+        api.post("/model/import/JSON/SAMPLE_DATA/parcel/1", json=sample).raise_for_status()
+        api.put("/model/parcel/1/lock").raise_for_status()
+        body = {"importMode": "REPLACE", "workflows": [WORKFLOW]}
+        api.post("/model/parcel/1/workflow/import", json=body).raise_for_status()
+        made = api.post("/entity/JSON/parcel/1", json=[sample | {"weight": n + 0.25} for n in range(60)])
+        return made.json()[0]["entityIds"]
 
 
 OPERATORS_SESSION: Any = {}

@@ -13,31 +13,6 @@ from tests.browser.conftest import PASSWORD, Site, Visit, Visits, invite, operat
 from tests.browser.looks import check
 
 MODEL_TABS = ("fields", "states", "workflows", "schema", "keys", "indexes", "check", "versions", "rules")
-WORKFLOW = {
-    "version": "1.1",
-    "name": "parcel-life",
-    "initialState": "PACKED",
-    "active": True,
-    "states": {
-        "PACKED": {"transitions": [{"name": "SEND", "next": "SENT", "manual": True}]},
-        "SENT": {"transitions": [{"name": "LOSE", "next": "LOST", "manual": True, "disabled": True}]},
-        "LOST": {},
-    },
-}
-
-
-@pytest.fixture(scope="module")
-def parcels(site: Site) -> list[str]:
-    """Sixty parcels with a workflow; their ids."""
-    headers = {"Authorization": f"Bearer {site.node.token()}"}
-    with httpx.Client(base_url=site.node.api, headers=headers) as api:
-        sample = {"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": None}
-        api.post("/model/import/JSON/SAMPLE_DATA/parcel/1", json=sample).raise_for_status()
-        api.put("/model/parcel/1/lock").raise_for_status()
-        body = {"importMode": "REPLACE", "workflows": [WORKFLOW]}
-        api.post("/model/parcel/1/workflow/import", json=body).raise_for_status()
-        made = api.post("/entity/JSON/parcel/1", json=[sample | {"weight": n + 0.25} for n in range(60)])
-        return made.json()[0]["entityIds"]
 
 
 @pytest.fixture(scope="module")

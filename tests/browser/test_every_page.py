@@ -12,9 +12,9 @@ from django.urls import Resolver404, resolve
 
 from tenants.ui.console.urls import urlpatterns as of_environments
 from tenants.ui.organisation.urls import urlpatterns as of_organisations
-from tests.browser.conftest import Site, Visit, Visits
+from tests.browser.conftest import WORKFLOW, Site, Visit, Visits
 from tests.browser.looks import UNNAMED
-from tests.browser.test_console import WORKFLOW, enter
+from tests.browser.test_console import enter
 from tests.pages import Sample
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -30,7 +30,7 @@ HEAVIER = {
 """What draws a graph may bring its layout, and what edits texts its editor."""
 ELSEWHERE = {
     *("application", "client_secret", "draft", "draft_criterion", "draft_json", "draft_part", "draft_publish"),
-    *("draft_steps", "export", "member", "message", "provider"),
+    *("draft_steps", "export", "member", "message", "provider", "search"),
 }
 """Pages of what somebody has to make first: the tests that make it look at them."""
 ANSWERS = {

@@ -7,9 +7,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Site, Visit, Visits, operator
 from tests.browser.looks import check
-from tests.browser.test_console import enter, parcels
-
-__all__ = ["parcels"]  # a fixture
+from tests.browser.test_console import enter
 
 PAGES = (
     "/", "/organisations", "/search?q=parcel", "/search?q=nothing-of-this-name", "/help/", "/help/transitions",

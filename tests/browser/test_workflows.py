@@ -7,9 +7,9 @@ from typing import Literal
 import httpx
 import pytest
 
-from tests.browser.conftest import Site, Visits
+from tests.browser.conftest import WORKFLOW, Site, Visits
 from tests.browser.looks import check
-from tests.browser.test_console import WORKFLOW, enter
+from tests.browser.test_console import enter
 
 GUARDED = {
     **WORKFLOW,

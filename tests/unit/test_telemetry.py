@@ -21,11 +21,11 @@ from cyoda.telemetry.probes import Ready
 @pytest.fixture(autouse=True)
 def logging_left_as_found() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, found = list(root.handlers), root.level
+    handlers, found, structured = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(found)
-    structlog.reset_defaults()
+    structlog.configure(**structured)
 
 
 def probes(ready: Ready = lambda: True, bearer: str | None = None) -> httpx.AsyncClient:

@@ -20,7 +20,6 @@ from cyoda.principal import Principal
 from cyoda.runtime import Node
 from tests.contract.http.compute import InProcessMember
 from tests.contract.http.steps import MATCH_ALL, UNKNOWN, entity, model, ok, refused, workflow
-from tests.contract.test_error_codes import LATER
 
 SECRET = "5e" * 32
 MERGE = {"Content-Type": "application/merge-patch+json"}
@@ -156,6 +155,7 @@ ROWS = [
 BY_A_MEMBER = {"WORKFLOW_FAILED", "COMPUTE_MEMBER_DISCONNECTED", "DISPATCH_TIMEOUT"}
 ELSEWHERE = {
     "CONFLICT": "http/test_updating.py",
+    "DISPATCH_FORWARD_FAILED": "cluster/test_three_processes.py",
     "FEATURE_DISABLED": "identity/test_trusted_keys.py",
     "INVALID_REPORT_DEFINITION": "http/test_reports.py",
     "KEYPAIR_NOT_FOUND": "identity/test_keypairs.py",
@@ -258,7 +258,7 @@ async def test_each_refusal_is_told_whole_and_changes_nothing(api: httpx.AsyncCl
 
 def test_every_code_has_its_row() -> None:
     codes = {kind.code for kind in documented_errors()}
-    assert codes - {row.code for row in ROWS} - BY_A_MEMBER == set(ELSEWHERE) | set(LATER)
+    assert codes - {row.code for row in ROWS} - BY_A_MEMBER == set(ELSEWHERE)
 
 
 async def test_what_a_member_fails_at_is_told_whole_and_changes_nothing(

@@ -19,7 +19,7 @@ from cyoda.principal import Principal
 from tenants.identity.keys import KeyPair
 from tenants.models import Environment, Organisation, Role
 from tenants.ui.console.place import slug_of
-from tests.browser.test_console import WORKFLOW
+from tests.browser.conftest import WORKFLOW
 from tests.contract.http.conftest import signing_key
 from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
 from tests.contract.tenants.people.serving import Served, served
