@@ -67,6 +67,7 @@ def test_shortcuts_can_be_turned_off_and_moments_have_a_zone(ann: Visit) -> None
     page.get_by_label("Time zone").select_option("Asia/Tokyo")
     page.get_by_role("button", name="Save preferences").click()
     expect(page.locator("#preferences time")).to_contain_text("JST")
+    page.wait_for_load_state()  # the scripts are there
     page.keyboard.press("h")
     page.keyboard.press("/")
     expect(page.get_by_role("dialog")).to_have_count(0)
