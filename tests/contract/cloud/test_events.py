@@ -11,7 +11,6 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connections
 
 from cyoda.schemas import PostgresSchemas
 from tenants.cloud import streams
@@ -21,6 +20,7 @@ from tenants.models.provisioning import ProvisioningEvent
 from tenants.provisioning.base import StepRefused
 from tenants.provisioning.local import LocalDriver
 from tests.contract.cloud.conftest import Caller, Organise, slug, work
+from tests.contract.tenants.conftest import off_loop
 from tests.contract.tenants.drivers import STEPS, FailingDriver
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -175,16 +175,6 @@ async def listening(app: EventStreams, caller: Caller, build: str) -> AsyncItera
         await client.task
 
 
-async def off_loop(act: Any) -> Any:
-    def acted() -> Any:
-        try:
-            return act()
-        finally:
-            connections.close_all()
-
-    return await asyncio.to_thread(acted)
-
-
 def states(client: Listening) -> list[str]:
     return [event.data["state"] for event in events_in(client.text) if event.kind == "build"]
 
@@ -193,8 +183,8 @@ async def test_listeners_hear_of_changes_until_the_end_and_one_question_serves_t
     organise: Organise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "POLL_SECONDS", 0.05)
-    owner = await off_loop(organise)
-    build = await off_loop(lambda: ordered(owner))
+    owner = await off_loop(organise)()
+    build = await off_loop(lambda: ordered(owner))()
     app = EventStreams(no_django, heartbeat_s=0.2)
     async with listening(app, owner, build) as first, listening(app, owner, build) as second:
         assert (first.status, first.headers[b"content-type"]) == (200, b"text/event-stream")
@@ -202,20 +192,20 @@ async def test_listeners_hear_of_changes_until_the_end_and_one_question_serves_t
         await first.until(lambda one: ": still under way" in one.text)
         assert states(first) == ["Queued"]
         assert len([task for task in asyncio.all_tasks() if "_poll" in str(task.get_coro())]) == 1
-        await off_loop(lambda: work(LocalDriver(PostgresSchemas())))
+        await off_loop(lambda: work(LocalDriver(PostgresSchemas())))()
         for client in (first, second):
             await client.until(lambda one: one.is_ended)
             assert states(client) == ["Queued", "PROCESSING", "SUCCESS"]
         told = events_in(first.text)
-        assert told == events_in(second.text) == await off_loop(lambda: events(owner, build))
+        assert told == events_in(second.text) == await off_loop(lambda: events(owner, build))()
     async with listening(app, owner, build) as late:
         await late.until(lambda one: one.is_ended)
         assert events_in(late.text) == told
 
 
 async def test_streams_are_bounded_and_end_with_their_client_or_the_node(organise: Organise) -> None:
-    owner, other = await off_loop(organise), await off_loop(lambda: organise("Globex"))
-    build, foreign = await off_loop(lambda: ordered(owner)), await off_loop(lambda: ordered(other))
+    owner, other = await off_loop(organise)(), await off_loop(lambda: organise("Globex"))()
+    build, foreign = await off_loop(lambda: ordered(owner))(), await off_loop(lambda: ordered(other))()
     app = EventStreams(no_django)
     async with listening(app, other, build) as stranger:
         assert stranger.status == 404
@@ -229,8 +219,8 @@ async def test_streams_are_bounded_and_end_with_their_client_or_the_node(organis
         app.stop()
         await only.until(lambda one: one.is_ended)
     app._listeners.clear()
-    assert await off_loop(lambda: Provisioning.objects.filter(finished_at=None).count()) == 2
-    assert await off_loop(lambda: ProvisioningEvent.objects.count()) == 2
+    assert await off_loop(lambda: Provisioning.objects.filter(finished_at=None).count())() == 2
+    assert await off_loop(lambda: ProvisioningEvent.objects.count())() == 2
 
 
 def _like(listener: Any) -> Any:

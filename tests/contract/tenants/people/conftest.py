@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connections
 from django.test import Client as Browser
 
-from tenants.models import Membership, Organisation, Role
+from tenants.models import Environment, Membership, Organisation, Role
 from tenants.services import mailing, people
 from tenants.services.audit import PLATFORM
 
@@ -44,6 +44,18 @@ def acme(database: None) -> Organisation:
     return Organisation.objects.create(name="Acme")
 
 
+def ready_environment(organisation: Organisation, tenant: str = "acme") -> Environment:
+    """An environment called dev."""
+    environment = Environment.of_tenant(tenant, organisation=organisation, name="dev", state=Environment.State.READY)
+    environment.save()
+    return environment
+
+
+@pytest.fixture
+def dev(acme: Organisation) -> Environment:
+    return ready_environment(acme)
+
+
 @pytest.fixture
 def somebody(database: None) -> Make:
     """Makes logins: `somebody("ann@example.org", acme, Role.OWNER)`."""
@@ -62,6 +74,14 @@ def somebody(database: None) -> Make:
 def browser(database: None) -> Iterator[Browser]:
     yield Browser()
     mailing.wait_until_sent()  # no mail of this test arrives in the next
+
+
+@pytest.fixture
+def owner(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
+    """Ann's, signed in."""
+    somebody("ann@example.org", acme, Role.OWNER)
+    sign_in(browser, "ann@example.org")
+    return browser
 
 
 def sign_in(browser: Browser, name: str, password: str = PASSWORD, **extra: str) -> Any:

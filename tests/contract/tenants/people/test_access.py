@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.test import Client as Browser
 
 from tenants.identity.keys import KeyPair
-from tenants.models import AuditEvent, Environment, OidcProvider, Organisation, Person, Role, TrustedKey
+from tenants.models import AuditEvent, Environment, OidcProvider, Organisation, Person, TrustedKey
 from tests.browser.provider import CLIENT_ID, CLIENT_SECRET, Provider
 from tests.contract.http.conftest import signing_key
-from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
+from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, ready_environment
 from tests.contract.tenants.people.serving import Served, served
 from tests.contract.tenants.people.test_organisation import of
 from tests.identity_provider import DISCOVERY, IdentityProvider, jwk, private_key
@@ -34,18 +34,8 @@ pytestmark = SEVERAL_TRANSACTIONS
 
 
 @pytest.fixture
-def owner(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
-    somebody("ann@example.org", acme, Role.OWNER)
-    sign_in(browser, "ann@example.org")
-    return browser
-
-
-@pytest.fixture
 def dev(acme: Organisation) -> Environment:
-    ready = Environment.State.READY
-    environment = Environment.of_tenant(str(uuid4()), organisation=acme, name="dev", state=ready)
-    environment.save()
-    return environment
+    return ready_environment(acme, str(uuid4()))
 
 
 @pytest.fixture

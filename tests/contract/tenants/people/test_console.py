@@ -38,13 +38,6 @@ SHOWN_ALWAYS = {"provisioning", "provisioning_act", "delete", "client_env", "aud
 """Also of an environment that is not ready."""
 
 
-@pytest.fixture
-def dev(acme: Organisation) -> Environment:
-    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
-    environment.save()
-    return environment
-
-
 def pages(environment: Environment, tenant: str | None = None) -> dict[str, str]:
     """The addresses of all pages of an environment, by their names."""
     where = {"tenant": tenant or slug_of(environment.organisation), "name": environment.name}

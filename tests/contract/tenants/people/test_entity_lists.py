@@ -28,13 +28,6 @@ pytestmark = SEVERAL_TRANSACTIONS
 
 
 @pytest.fixture
-def dev(acme: Organisation) -> Environment:
-    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
-    environment.save()
-    return environment
-
-
-@pytest.fixture
 def node(browser: Browser, somebody: Make, dev: Environment, signing_key: KeyPair) -> Iterator[Served]:
     """With sixty orders, and a developer signed in."""
     somebody("ann@example.org", dev.organisation, Role.DEVELOPER)
@@ -48,9 +41,7 @@ def node(browser: Browser, somebody: Make, dev: Environment, signing_key: KeyPai
             ("PUT", "/model/order/1/lock", None),
             ("POST", "/entity/JSON/order/1", orders),
         ):
-            sent = json.dumps(body).encode() if body else b""
-            answer = node.run(node.node.api.ask(owner, method, path, [(b"content-type", b"application/json")], sent))
-            assert answer.status == 200
+            node.ask(owner, method, path, body)
         yield node
 
 

@@ -20,7 +20,7 @@ from tenants.services.backends import ensure_local
 from tenants.services.tiers import ensure_tiers
 from tenants.ui.console.place import slug_of
 from tests.contract.http.conftest import signing_key
-from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, sign_in
+from tests.contract.tenants.people.conftest import PASSWORD, SEVERAL_TRANSACTIONS, Make, ready_environment, sign_in
 from tests.contract.tenants.people.serving import Served, served
 from tests.contract.tenants.people.test_organisation import at, of
 
@@ -38,17 +38,7 @@ def acme(database: None) -> Organisation:
 
 @pytest.fixture
 def dev(acme: Organisation) -> Environment:
-    ready = Environment.State.READY
-    environment = Environment.of_tenant(str(uuid4()), organisation=acme, name="dev", state=ready)
-    environment.save()
-    return environment
-
-
-@pytest.fixture
-def owner(browser: Browser, somebody: Make, acme: Organisation) -> Browser:
-    somebody("ann@example.org", acme, Role.OWNER)
-    sign_in(browser, "ann@example.org")
-    return browser
+    return ready_environment(acme, str(uuid4()))
 
 
 @pytest.fixture

@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from django.db import connections
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -22,6 +20,7 @@ from tenants.ui.console.place import slug_of
 from tenants.ui.live import SHARE, LiveStreams, Pages
 from tests.contract.cloud.test_events import Listening
 from tests.contract.http.conftest import no_pages
+from tests.contract.tenants.conftest import off_loop
 from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
 from workflows.storage.memory.store import MemoryStorage
 
@@ -35,16 +34,6 @@ def making(acme: Organisation) -> Environment:
     state = Provisioning.State.RUNNING
     Provisioning.objects.create(environment=environment, kind="create", state=state, not_before=timezone.now())
     return environment
-
-
-async def off_loop(act: Any) -> Any:
-    def acted() -> Any:
-        try:
-            return act()
-        finally:
-            connections.close_all()
-
-    return await asyncio.to_thread(acted)
 
 
 def signed_in(somebody: Make, organisation: Organisation, name: str) -> str:
@@ -87,9 +76,9 @@ async def reading(app: LiveStreams, path: str, cookies: str) -> AsyncIterator[Li
 async def test_a_page_is_told_anew_when_it_has_changed_and_to_nobody_who_may_not_see_it(
     making: Environment, somebody: Make, acme: Organisation
 ) -> None:
-    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))
-    others = await off_loop(lambda: Organisation.objects.create(name="Eve's"))
-    eve = await off_loop(lambda: signed_in(somebody, others, "eve@example.org"))
+    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))()
+    others = await off_loop(lambda: Organisation.objects.create(name="Eve's"))()
+    eve = await off_loop(lambda: signed_in(somebody, others, "eve@example.org"))()
     app = streams()
     async with reading(app, stream_of(making), eve) as stranger, reading(app, stream_of(making), "") as nobody:
         assert (stranger.status, nobody.status) == (404, 302)
@@ -98,12 +87,12 @@ async def test_a_page_is_told_anew_when_it_has_changed_and_to_nobody_who_may_not
         await client.until(lambda one: one.text.count("event: same") > 1)
         assert client.text.count("event: page") == 1
         assert ("dev is being made" in client.text, "<html" in client.text) == (True, False)
-        await off_loop(lambda: Environment.objects.filter(pk=making.pk).update(state=Environment.State.READY))
+        await off_loop(lambda: Environment.objects.filter(pk=making.pk).update(state=Environment.State.READY))()
         await off_loop(
             lambda: Provisioning.objects.update(state=Provisioning.State.SUCCEEDED, finished_at=timezone.now())
-        )
+        )()
         await client.until(lambda one: "dev is ready" in one.text and "data-live-over" in one.text)
-        await off_loop(lambda: Membership.objects.filter(organisation=acme).delete())
+        await off_loop(lambda: Membership.objects.filter(organisation=acme).delete())()
         await client.until(lambda one: one.is_ended)
         assert client.text.endswith("event: gone\ndata: \n\n")
 
@@ -111,7 +100,7 @@ async def test_a_page_is_told_anew_when_it_has_changed_and_to_nobody_who_may_not
 async def test_streams_are_bounded_and_end_with_the_node(
     making: Environment, somebody: Make, acme: Organisation
 ) -> None:
-    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))
+    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))()
     app = streams()
     async with reading(app, stream_of(making), ann) as first:
         app._people.extend(app._people[:1] * (SHARE - 1))
@@ -125,8 +114,8 @@ async def test_streams_are_bounded_and_end_with_the_node(
 async def test_between_looks_one_question_is_asked_for_all_who_wait_for_its_answer(
     making: Environment, somebody: Make, acme: Organisation
 ) -> None:
-    await off_loop(lambda: Environment.objects.update(state=Environment.State.READY))
-    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))
+    await off_loop(lambda: Environment.objects.update(state=Environment.State.READY))()
+    ann = await off_loop(lambda: signed_in(somebody, acme, "ann@example.org"))()
     node = build_node(load({"CYODA_IAM_MODE": "mock"}), MemoryStorage(), fallback=no_pages)
     await node.platform.storage.open()
     asked: list[str] = []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
@@ -11,36 +10,33 @@ from typing import Any, TypeVar
 import pytest
 from django.test import Client as Browser
 
-from cyoda.conf import load
-from cyoda.pages_api import NodePagesApi, asked_by_pages
 from cyoda.principal import system_principal
-from cyoda.runtime import Node, build_node
-from tenants.models import Application, Client, Environment, Organisation, Role
+from cyoda.runtime import Node
+from tenants.models import Application, Client, Environment
 from tenants.ui.console.place import slug_of
 from tests.contract.http.compute import InProcessMember
-from tests.contract.http.conftest import no_pages
-from tests.contract.tenants.people.conftest import Make, sign_in
-from workflows.storage.memory.store import MemoryStorage
+from tests.contract.tenants.people.serving import Served, served_alone
 
 T = TypeVar("T")
 
 
 @dataclass
 class Here:
-    """A node on a loop that runs while it is asked, and an owner's browser."""
+    """A node, and an owner's browser."""
 
-    node: Node
-    loop: asyncio.AbstractEventLoop
+    served: Served
     browser: Browser
     base: str
 
+    @property
+    def node(self) -> Node:
+        return self.served.node
+
     def run(self, act: Coroutine[Any, Any, T]) -> T:
-        return self.loop.run_until_complete(act)
+        return self.served.run(act)
 
     def api(self, method: str, path: str, body: object = None) -> Any:
-        sent = b"" if body is None else json.dumps(body).encode()
-        kind = (b"content-type", b"application/json")
-        answer = self.run(self.node.api.ask(system_principal("acme"), method, path, (kind,), sent))
+        answer = self.served.answer(system_principal("acme"), method, path, body)
         return json.loads(answer.whole() or b"null")
 
     def page(self, path: str, status: int = 200) -> str:
@@ -50,19 +46,9 @@ class Here:
 
 
 @pytest.fixture
-def here(browser: Browser, somebody: Make, acme: Organisation) -> Iterator[Here]:
-    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
-    environment.save()
-    somebody("ann@example.org", acme, Role.OWNER)
-    sign_in(browser, "ann@example.org")
-    node = build_node(load({"CYODA_IAM_MODE": "mock"}), MemoryStorage(), fallback=no_pages)
-    loop = asyncio.new_event_loop()
-    place = Here(node, loop, browser, f"/t/{slug_of(acme)}/e/dev/")
-    place.run(node.platform.storage.open())
-    with asked_by_pages(NodePagesApi(node.api, place)):
-        yield place
-    place.run(node.platform.storage.close())
-    loop.close()
+def here(owner: Browser, dev: Environment) -> Iterator[Here]:
+    with served_alone() as served:
+        yield Here(served, owner, f"/t/{slug_of(dev.organisation)}/e/dev/")
 
 
 WORKS = {"name": "<price>", "executionMode": "SYNC", "config": {"calculationNodesTags": "orders"}}

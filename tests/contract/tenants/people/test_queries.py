@@ -6,29 +6,27 @@ A number that grows is a page that became slower; one that falls is written down
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from cyoda import jsonio
 from cyoda.permissions import ROLE_DEVELOPER
 from cyoda.principal import Principal
 from tenants.identity.keys import KeyPair
-from tenants.models import Environment, Organisation, Role
+from tenants.models import Environment
 from tenants.ui.console.place import slug_of
 from tests.browser.conftest import WORKFLOW
 from tests.contract.http.conftest import signing_key
-from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS, Make, sign_in
+from tests.contract.tenants.people.conftest import SEVERAL_TRANSACTIONS
 from tests.contract.tenants.people.serving import Served, served
 from tests.pages import Sample
 
 __all__ = ["signing_key"]  # a fixture
 pytestmark = SEVERAL_TRANSACTIONS
 
-DOCUMENT = b'{"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": null}'
+DOCUMENT = {"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": None}
 COSTS = {
     "home": (18, 0),
     "organisations": (7, 0),
@@ -103,40 +101,28 @@ def node(database: None, signing_key: KeyPair) -> Iterator[Served]:
 
 
 @pytest.fixture
-def sample(node: Served, acme: Organisation) -> Sample:
-    environment = Environment.of_tenant("acme", organisation=acme, name="dev", state=Environment.State.READY)
-    environment.save()
-    ann = Principal(tenant="acme", user_id="ann", kind="user", roles=(ROLE_DEVELOPER,))
-
-    def send(method: str, path: str, body: bytes = b"") -> Any:
-        answer = node.run(node.node.api.ask(ann, method, path, ((b"content-type", b"application/json"),), body))
-        assert answer.status < 300, answer.whole()
-        return jsonio.parse(answer.whole())
-
-    send("POST", "/model/import/JSON/SAMPLE_DATA/letter/1", DOCUMENT)
-    send("PUT", "/model/letter/1/lock")
-    workflows = jsonio.dumps({"importMode": "REPLACE", "workflows": [WORKFLOW]})
-    send("POST", "/model/letter/1/workflow/import", workflows)
-    made = send("POST", "/entity/JSON/letter/1", b"[" + b",".join([DOCUMENT] * 60) + b"]")
+def sample(node: Served, dev: Environment) -> Sample:
+    developer = Principal(tenant="acme", user_id="u", kind="user", roles=(ROLE_DEVELOPER,))
+    node.ask(developer, "POST", "/model/import/JSON/SAMPLE_DATA/letter/1", DOCUMENT)
+    node.ask(developer, "PUT", "/model/letter/1/lock")
+    workflows = {"importMode": "REPLACE", "workflows": [WORKFLOW]}
+    node.ask(developer, "POST", "/model/letter/1/workflow/import", workflows)
+    (made,) = node.ask(developer, "POST", "/entity/JSON/letter/1", [DOCUMENT] * 60)
     return Sample(
-        environment=f"/t/{slug_of(acme)}/e/dev/",
+        environment=f"/t/{slug_of(dev.organisation)}/e/dev/",
         model="letter/1",
-        entity=made[0]["entityIds"][0],
-        transaction=made[0]["transactionId"],
+        entity=made["entityIds"][0],
+        transaction=made["transactionId"],
         workflow=WORKFLOW["name"],
     )
 
 
-def test_a_page_costs_what_is_written_down(
-    browser: Browser, somebody: Make, acme: Organisation, sample: Sample
-) -> None:
-    somebody("olga@example.org", acme, Role.OWNER)
-    sign_in(browser, "olga@example.org")
-    browser.get("/")  # the first page of a minute records that the person is here
+def test_a_page_costs_what_is_written_down(owner: Browser, sample: Sample) -> None:
+    owner.get("/")  # the first page of a minute records that the person is here
     costs: dict[str, tuple[int, int]] = {}
     for name, path in sample.pages().items():
         with CaptureQueriesContext(connection) as queries:
-            answer = browser.get(path)
+            answer = owner.get(path)
         assert answer.status_code == 200, (name, path)
         place = (answer.context or {}).get("place")
         costs[name] = len(queries), len(place.api.calls) if hasattr(place, "api") else 0

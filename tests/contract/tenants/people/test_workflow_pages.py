@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
-import threading
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
@@ -13,16 +11,11 @@ from urllib.parse import quote
 import pytest
 from django.test import Client as Browser
 
-from cyoda.conf import load
-from cyoda.data_plane import OnLoop
-from cyoda.pages_api import NodePagesApi, asked_by_pages
 from cyoda.principal import Principal
-from cyoda.runtime import Node, build_node
 from tenants.models import DraftRevision, Environment, Organisation, Role, WorkflowDraft
 from tenants.ui.console.place import slug_of
-from tests.contract.http.conftest import no_pages
 from tests.contract.tenants.people.conftest import Make, sign_in
-from workflows.storage.memory.store import MemoryStorage
+from tests.contract.tenants.people.serving import Served, served_alone
 
 TENANT = "acme"
 PRINCIPAL = Principal(tenant=TENANT, user_id="u", kind="user", roles=("ROLE_DEVELOPER",))
@@ -47,16 +40,13 @@ LIFE: dict[str, Any] = {
 class Console:
     """One person at the pages of the environment, and the node's API beside them."""
 
-    def __init__(self, browser: Browser, environment: Environment, api: NodePagesApi) -> None:
+    def __init__(self, browser: Browser, environment: Environment, node: Served) -> None:
         self.browser = browser
         self.root = f"/t/{slug_of(environment.organisation)}/e/{environment.name}/"
-        self.api = api
+        self.node = node
 
     def ask(self, method: str, target: str, body: Any = None) -> Any:
-        sent = b"" if body is None else json.dumps(body).encode()
-        answer = self.api.ask(PRINCIPAL, method, target, ((b"content-type", b"application/json"),), sent)
-        assert answer.status == 200, answer.body
-        return json.loads(answer.body) if answer.body else None
+        return self.node.ask(PRINCIPAL, method, target, body)
 
     def get(self, path: str, status: int = 200) -> str:
         answer = self.browser.get(path if path.startswith("/t/") else self.root + path)
@@ -98,34 +88,17 @@ ODD: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def node_api() -> Iterator[NodePagesApi]:
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    node: Node = build_node(load({"CYODA_IAM_MODE": "mock"}), MemoryStorage(), fallback=no_pages)
-    OnLoop(loop).run(node.platform.storage.open())
-    api = NodePagesApi(node.api, OnLoop(loop))
-    with asked_by_pages(api):
-        yield api
-    OnLoop(loop).run(node.platform.storage.close())
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
+def node() -> Iterator[Served]:
+    with served_alone() as served:
+        yield served
 
 
 @pytest.fixture
-def dev(acme: Organisation) -> Environment:
-    environment = Environment.of_tenant(TENANT, organisation=acme, name="dev", state=Environment.State.READY)
-    environment.save()
-    return environment
-
-
-@pytest.fixture
-def console(browser: Browser, somebody: Make, acme: Organisation, dev: Environment, node_api: NodePagesApi) -> Console:
+def console(browser: Browser, somebody: Make, acme: Organisation, dev: Environment, node: Served) -> Console:
     """Ann, a developer; the model order has an entity and one workflow, imported anew for each test."""
     somebody("ann@example.org", acme, Role.DEVELOPER)
     sign_in(browser, "ann@example.org")
-    console = Console(browser, dev, node_api)
+    console = Console(browser, dev, node)
     if not console.ask("GET", "/model/"):
         console.ask("POST", "/model/import/JSON/SAMPLE_DATA/order/1", {"total": 1, "to": "Ann"})
         console.ask("PUT", "/model/order/1/lock")
@@ -322,7 +295,7 @@ def test_an_import_is_shown_first_and_exports_are_the_apis_own_bytes(console: Co
     assert "Somebody has imported workflows" in stale
     console.post(path, mode="MERGE", workflows=json.dumps({"workflows": [other]}), seen=seen[1], **{"import": "yes"})
     assert set(console.in_force) == {"life", "other"}
-    raw = console.api.ask(PRINCIPAL, "GET", "/model/order/1/workflow/export").body
+    raw = console.node.answer(PRINCIPAL, "GET", "/model/order/1/workflow/export").whole()
     assert console.get("workflows/export?w=1/order/life&w=1/order/other").encode() == raw
     one = json.loads(console.get("workflows/export?w=1/order/other"))
     assert [each["name"] for each in one["workflows"]] == ["other"]
