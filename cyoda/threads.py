@@ -35,7 +35,7 @@ class KeptThreads:
                 await self._django(scope, receive, send)
         finally:
             # A request whose client has gone may still be at work in its thread: it is free when that is over.
-            thread.submit(_nothing).add_done_callback(lambda _: self._give_back(thread))
+            thread.submit(self._give_back, thread)
 
     def _taken(self) -> ThreadPoolExecutor:
         try:
@@ -50,7 +50,3 @@ class KeptThreads:
         else:
             connections.close_all()
             thread.shutdown(wait=False)
-
-
-def _nothing() -> None:
-    pass

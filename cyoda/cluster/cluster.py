@@ -37,6 +37,7 @@ def directory_of(conf: Conf, database_url: str) -> Directory:
     cluster = conf.cluster
     if cluster.zookeeper_hosts is None:
         return EmbeddedDirectory(database_url)
+    assert cluster.hmac_key is not None, "the settings refuse a cluster without"
     # Imported where it is used: other nodes start without its client.
     from cyoda.cluster.zookeeper import ZookeeperDirectory, ZookeeperOptions, ZookeeperTls
 
@@ -49,7 +50,7 @@ def directory_of(conf: Conf, database_url: str) -> Directory:
             hosts=cluster.zookeeper_hosts,
             root=cluster.zookeeper_root,
             user=user or "cyoda",
-            password=password or derived(cluster.hmac_key or b"", "cyoda-zookeeper-v1").hex(),
+            password=password or derived(cluster.hmac_key, "cyoda-zookeeper-v1").hex(),
             session_timeout_s=cluster.zookeeper_session_timeout.total_seconds(),
             tls=tls if cluster.zookeeper_tls else None,
         )

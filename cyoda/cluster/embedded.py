@@ -72,7 +72,9 @@ SELECT pg_notify('cyoda_cluster_' || current_schema(), $1)"""
 _DISCONNECT = """
 WITH gone AS (DELETE FROM cyoda_cluster_member WHERE node_id = $1 AND id = ANY($2::uuid[]))
 SELECT pg_notify('cyoda_cluster_' || current_schema(), $1)"""
-_FORGET_OTHERS = "DELETE FROM cyoda_cluster_member WHERE node_id = $1 AND NOT id = ANY($2::uuid[])"
+_FORGET_OTHERS = """
+WITH gone AS (DELETE FROM cyoda_cluster_member WHERE node_id = $1 AND NOT id = ANY($2::uuid[]))
+SELECT pg_notify('cyoda_cluster_' || current_schema(), $1)"""
 _NODE_IDS = "SELECT id FROM cyoda_cluster_node"
 _NODE = "SELECT info FROM cyoda_cluster_node WHERE id = $1"
 _MEMBERS = "SELECT info FROM cyoda_cluster_member WHERE node_id = $1"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from uuid import UUID
 
 import structlog
@@ -88,6 +89,7 @@ class Follower:
         if self._is_synchronised:
             log.warning("the cluster's membership is interrupted", directory=self.directory.name)
         self._is_synchronised = False
+        self._wake.set()
 
     # --- the task -----------------------------------------------------------------------------------------------
 
@@ -154,17 +156,18 @@ class Follower:
             self._first_sync.set_result(None)
 
     async def _step(self, session: Session) -> None:
-        """Publish and read what has changed; beat when nothing has for a while."""
+        """Publish and read what has changed; beat when it is time. Raises SessionInterrupted, SessionEnded."""
         loop = asyncio.get_running_loop()
         due_at = self._confirmed_at + self.directory.lease_s / _BEATS_A_LEASE
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout_at(due_at):
                 await self._wake.wait()
-        except TimeoutError:
-            began = loop.time()
+        self._wake.clear()
+        if not self._is_synchronised:  # over by now, perhaps: what was asked meanwhile came late, and nothing failed
+            raise SessionInterrupted
+        if (began := loop.time()) >= due_at:
             await session.beat()
             self._confirmed_at = began
-        self._wake.clear()
         if not self._is_announced and self._own is not None:
             self._is_announced = True
             await session.announce(self._own)

@@ -159,6 +159,16 @@ async def test_a_new_life_at_the_same_address_takes_over_at_once(join: Join, dir
     await session.close()
 
 
+async def test_an_interruption_that_is_over_before_anything_has_failed_is_healed_too(join: Join) -> None:
+    one, two = await join("one"), await join("two")
+    one.interrupted()
+    assert not one.is_current
+    await in_time(lambda: one.is_current)
+    red = member("red")
+    one.connected(red)
+    await until(two, lambda: two.view.offers("acme", ("red",)) == {"one": 1})
+
+
 async def test_an_interruption_is_known_at_once_and_healed(
     join: Join, directory: Directory, request: pytest.FixtureRequest
 ) -> None:
@@ -173,7 +183,7 @@ async def test_an_interruption_is_known_at_once_and_healed(
         one.connected(blue)
     else:
         zookeeper: ZookeeperServer = request.getfixturevalue("zookeeper")
-        zookeeper.stop()
+        await asyncio.to_thread(zookeeper.stop)
         await in_time(lambda: not one.is_current)
         assert not one.is_lost
         one.connected(blue)

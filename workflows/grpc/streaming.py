@@ -167,10 +167,12 @@ class MemberStream:
             self._probe_later(member)
             self._outbox.put(cloudevents.write(members.GREET, members.greet(member.id, member.tenant)))
             self._ports.registry.add(member)
-            while (message := await self._context.read()) is not END:
-                self._receive(member, message)
+            try:
+                while (message := await self._context.read()) is not END:
+                    self._receive(member, message)
+            finally:
+                self._ports.registry.remove(member)
         finally:
-            self._ports.registry.remove(member)
             self._ports.quotas.leave_seat(member.id)
             if self._tick is not None:
                 self._tick.cancel()
