@@ -56,11 +56,6 @@ def log_page(environment: Environment, since: str, limit: int, *, application: A
     return Page([*steps, *written], f"{steps_seen + len(steps)}.{last}")
 
 
-def log_lines(application: Application, since: str = "", limit: int = DEFAULT_LINES) -> Page:
-    """Of one application. Raises InvalidCursor."""
-    return log_page(application.environment, since, limit, application=application)
-
-
 def _seen(cursor: str) -> tuple[int, int]:
     if not cursor:
         return 0, 0

@@ -45,6 +45,20 @@ def in_state(state: str) -> str:
     return "?" + urlencode({"q": jsonio.dumps(condition).decode()})
 
 
+def listed_models(place: Place) -> list[Counted]:
+    """The same without their entities. One call."""
+    return _counted(place.api.get("model", ""), ())
+
+
+def connected_members(place: Place) -> list[dict[str, Any]]:
+    """As the API tells of those that are there, without those that were lost."""
+    return present(place.api.get("members")["members"])
+
+
+def present(members: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [member for member in members if member["state"] != "lost"]
+
+
 def counted_models(place: Place) -> list[Counted]:
     """By name and version. Two calls, whatever their number."""
     return _counted(place.api.get("model", ""), place.api.get("entity", "stats", "states", lastWrite="true"))

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_http_methods, require_safe
 
-from cyoda.demo import api_url, grpc_target
 from cyoda.permissions import Action, require_grantable
 from cyoda.principal import ROLE_M2M
 from tenants.services.member_tokens import DEFAULT_DAYS, MAX_DAYS, mint_member_token
+from tenants.ui.console.connect import addresses
 from tenants.ui.console.place import Place, in_environment, show, show_form
 from tenants.ui.console.secret import show_secret
 
@@ -55,8 +54,7 @@ def member_list(request: HttpRequest, place: Place) -> HttpResponse:
         "requirements": found["requirements"],
         "unserved": [each for each in found["requirements"] if not each["members"]],
         "first_tag": next((each["tags"].split(",")[0] for each in found["requirements"] if each["tags"]), "first"),
-        "api_url": api_url(settings.CONF),
-        "grpc_target": grpc_target(settings.CONF),
+        "addresses": addresses(request),
     }
     return show(request, place, "console/members.html", **context)
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from tenants.models import AuditEvent, Person
 from tenants.services.visits import note_visit
 from tenants.ui.console.connect import addresses
-from tenants.ui.console.counts import counted_models
+from tenants.ui.console.counts import counted_models, present
 from tenants.ui.console.place import Place, in_environment, show
 from tenants.ui.shell.attention import of_place
 from tenants.ui.shell.bars import bars
@@ -31,7 +31,7 @@ def overview(request: HttpRequest, place: Place) -> HttpResponse:
     person: Person = place.membership.user.person  # type: ignore[attr-defined] - the reverse of `user`
     note_visit(person, place.environment)
     now, models, computing = timezone.now(), counted_models(place), place.api.get("members")
-    members = [member for member in computing["members"] if member["state"] != "lost"]
+    members = present(computing["members"])
     unserved = [each["tags"] for each in computing["requirements"] if not each["members"]]
     figures = figures_of(place.environment, now)
     return show(

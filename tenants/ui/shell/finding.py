@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any
 from uuid import UUID
@@ -24,7 +25,7 @@ from tenants.models import Environment, Membership, Role
 from tenants.services import visits
 from tenants.services.clients import clients_of
 from tenants.ui.console.api import Refused
-from tenants.ui.console.counts import counted_models
+from tenants.ui.console.counts import listed_models
 from tenants.ui.console.place import House, Place, place_at, slug_of
 from tenants.ui.console.rail import rail
 from tenants.ui.console.workflows.listing import workflows_of
@@ -145,7 +146,7 @@ def environments(search: Search) -> Iterator[Hit]:
 
 def models(search: Search) -> Iterator[Hit]:
     for place in search.places:
-        for model in _answered(counted_models, place):
+        for model in _answered(listed_models, place):
             if search.matches(model.name, model.version):
                 url = place.url("model", model=model.name, version=model.version)
                 yield Hit(f"{model.name} {model.version}", url, place.label)
@@ -153,8 +154,8 @@ def models(search: Search) -> Iterator[Hit]:
 
 def workflows(search: Search) -> Iterator[Hit]:
     for place in search.places:
-        for model in _answered(counted_models, place)[:MODELS_LOOKED_IN]:
-            for each in workflows_of(place, model):
+        for model in _answered(listed_models, place)[:MODELS_LOOKED_IN]:
+            for each in _answered(partial(workflows_of, model=model), place):
                 if search.matches(each.name):
                     url = place.url("workflow", model=model.name, version=model.version, workflow=each.name)
                     yield Hit(each.name, url, f"{model.name} {model.version} · {place.label}")
@@ -207,7 +208,7 @@ def clients(search: Search) -> Iterator[Hit]:
         if not place.may(Action.MANAGE_CLIENTS):
             continue
         for client in clients_of(place.environment):
-            if search.matches(client.pk, getattr(client, "label", "")):
+            if search.matches(client.pk, client.label):
                 yield Hit(client.pk, place.url("clients"), place.label)
 
 

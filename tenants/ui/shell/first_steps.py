@@ -32,7 +32,7 @@ from tenants.services.provisioning import BackendUnavailable
 from tenants.tasks import wake
 from tenants.ui.console.api import Refused
 from tenants.ui.console.connect import addresses
-from tenants.ui.console.counts import counted_models
+from tenants.ui.console.counts import connected_members, counted_models
 from tenants.ui.console.place import House, Place, place_at, slug_of
 from tenants.ui.console.secret import show_secret
 from tenants.ui.shell.checks import checks, vitals
@@ -111,6 +111,6 @@ def _life(place: Place | None) -> dict[str, Any]:
     try:
         models = counted_models(place)
         has_sample = any((each.name, each.version) == MODEL and each.entities for each in models)
-        return {"has_sample": has_sample, "members": place.api.get("members")["members"]}
+        return {"has_sample": has_sample, "members": connected_members(place)}
     except (Refused, CyodaError):
         return {}

@@ -17,7 +17,7 @@ from cyoda.errors import CyodaError
 from tenants.models import Environment, Membership
 from tenants.services import visits
 from tenants.ui.console.api import Refused
-from tenants.ui.console.counts import counted_models
+from tenants.ui.console.counts import connected_members, counted_models
 from tenants.ui.console.place import Place, place_at, slug_of
 from tenants.ui.shell import attention
 from tenants.ui.shell.checklist import Step, checklist
@@ -64,9 +64,9 @@ def _first_place(user: AbstractUser) -> Place | None:
 
 
 def _steps(place: Place) -> list[Step]:
-    """None while the data plane does not answer: the page has more to say."""
+    """Empty while the data plane does not answer: the page has more to say."""
     try:
-        members = place.api.get("members")["members"]
+        members = connected_members(place)
         return checklist(place, counted_models(place), is_joined=bool(members))
     except (Refused, CyodaError):
         return []

@@ -25,10 +25,6 @@ class PartChange:
     source: str = ""
     fields: Sequence[Difference] = ()
 
-    @property
-    def is_state(self) -> bool:
-        return not self.source
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkflowChange:
