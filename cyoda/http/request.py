@@ -85,6 +85,11 @@ class ApiRequest:
             raise BadRequest("invalid request parameter")
         return value
 
+    @property
+    def own_link(self) -> str:
+        """The whole address of this request, as it was asked, without its query."""
+        return f"{origin(self.scope, self.headers)}{self.scope['raw_path'].decode('latin-1')}"
+
     def link(self, path: str) -> str:
         """The whole address of a path below the context path."""
         whole: str = self.scope["path"]

@@ -70,7 +70,7 @@ def asked_page(request: ApiRequest) -> PageRequest:
 
 
 def self_link(request: ApiRequest) -> Links:
-    return {"self": Link(request.link(request.path))}
+    return {"self": Link(request.own_link)}
 
 
 def members(request: ApiRequest, all_members: dict[str, object]) -> dict[str, object]:

@@ -25,7 +25,7 @@ GROUP_ROWS = "/report/{id}/group_rows/{group_json_base64}"
 SUBGROUPS = "/report/{id}/{grouping_version}/groups/{parent_group_json_base64}"
 """What the dashboard looks links up by: these texts, not filled in."""
 _ALPHABET = str.maketrans("-_", "+/")
-_PREFIX = "/platform-api/reporting"
+PREFIX = "/platform-api/reporting"
 _ERRORS = (BadRequest, ReportNotFound, StorageUnavailable)
 
 
@@ -90,9 +90,9 @@ async def report_rows(request: ApiRequest, platform: Platform) -> Response:
 def _group(request: ApiRequest, group: ReportGroup, depth: int) -> GroupModel:
     code, is_leaf = _code(group.values), len(group.values) == depth
     report_id = request.values["reportId"]
-    links = {GROUP_ROWS: Link(request.link(f"{_PREFIX}/report/{report_id}/group_rows/{code}"))}
+    links = {GROUP_ROWS: Link(request.link(f"{PREFIX}/report/{report_id}/group_rows/{code}"))}
     if not is_leaf:
-        links[SUBGROUPS] = Link(request.link(f"{_PREFIX}/report/{report_id}/{report_id}/groups/{code}"))
+        links[SUBGROUPS] = Link(request.link(f"{PREFIX}/report/{report_id}/{report_id}/groups/{code}"))
     content = GroupContent(
         group_level=max(0, len(group.values) - 1),
         group_values=group.values,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from cyoda.clock import utc_text
+from cyoda.clock import moment_of_micros, utc_text
 from cyoda.errors import (
     BadRequest,
     InvalidParameter,
@@ -35,7 +35,6 @@ from workflows.storage.base import ReportFilter
 
 STARTED = "STARTED"
 BUSINESS = "BUSINESS"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENDED = (JobStatus.SUCCESSFUL, JobStatus.FAILED, JobStatus.CANCELLED)
 _STATUSES: Mapping[str, tuple[JobStatus, ...]] = {
     "running": (JobStatus.RUNNING,),
@@ -300,7 +299,7 @@ def _moment(request: ApiRequest, name: str) -> datetime | None:
         moment = (
             binding.date_time(binding.with_plus(text))
             if milliseconds is None
-            else _EPOCH + timedelta(milliseconds=milliseconds)
+            else moment_of_micros(milliseconds * 1000)
         )
     except OverflowError:
         moment = None

@@ -163,7 +163,7 @@ def data_plane_routes(platform: Platform, *, legacy_aliases: bool = True) -> lis
         *(
             Route(
                 method,
-                f"/platform-api/reporting{template}",
+                f"{report_results.PREFIX}{template}",
                 _plain(endpoint, platform),
                 operation=operation_of(endpoint),
                 action=action,

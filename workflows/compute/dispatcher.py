@@ -22,7 +22,7 @@ Choice = Callable[[Sequence[Member]], Member]
 Observe = Callable[[CalloutKind, str, str, float], None]
 """(kind, required tags, outcome, seconds it took): one finished callout."""
 
-_OUTCOMES: dict[type[BaseException], str] = {
+OUTCOMES: dict[type[BaseException], str] = {
     CalloutFailed: "refused",
     DispatchTimeout: "timed_out",
     ComputeMemberDisconnected: "disconnected",
@@ -75,7 +75,7 @@ class LocalDispatcher:
             outcome = "answered" if response.success is True else "refused"
             return response
         except BaseException as error:
-            outcome = _OUTCOMES.get(type(error), outcome)
+            outcome = OUTCOMES.get(type(error), outcome)
             raise
         finally:
             if member is not None:

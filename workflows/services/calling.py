@@ -7,17 +7,11 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from cyoda.errors import ComputeMemberDisconnected, CyodaError, DispatchTimeout, NoComputeMemberForTag
+from cyoda.errors import CyodaError
 from cyoda.principal import Principal
+from workflows.compute.dispatcher import OUTCOMES
 from workflows.compute.gateway import ComputeGateway
 from workflows.core.callout import Call, Callout, CalloutAnswer, CalloutFailed
-
-_OUTCOMES: dict[type[Exception], str] = {
-    CalloutFailed: "refused",
-    DispatchTimeout: "timed_out",
-    ComputeMemberDisconnected: "disconnected",
-    NoComputeMemberForTag: "no_member",
-}
 
 
 async def call_once(
@@ -34,6 +28,6 @@ async def call_once(
     try:
         answer = await compute.call(principal, callout, token=token, tried=tried)
     except (CalloutFailed, CyodaError) as error:
-        error.calls = (note(_OUTCOMES.get(type(error), "failed"), str(error)),)
+        error.calls = (note(OUTCOMES.get(type(error), "failed"), str(error)),)
         raise
     return replace(answer, calls=(note("answered"),))

@@ -32,6 +32,7 @@ _A_NEWER_CONFIGURATION_MAY_ACCEPT = (
     errors.ConditionTypeMismatch,
     errors.IncompatibleType,
     errors.InvalidFieldPath,
+    errors.InvalidReportDefinition,
     errors.ModelNotFound,
     errors.ModelNotLocked,
     errors.TransitionNotFound,

@@ -60,7 +60,7 @@ async def _requirements(principal: Principal, platform: Platform) -> list[Requir
     tenant, configurations = principal.tenant, platform.configurations
     uses: dict[str, list[Use]] = {}
     for model in await platform.storage.models(tenant):
-        configured = configurations.cached(tenant, model.key) or await configurations.load(tenant, model.key)
+        configured = await configurations.load(tenant, model.key)
         for tags, use in _uses(model.key, configured.workflows):
             uses.setdefault(tags, []).append(use)
     return [

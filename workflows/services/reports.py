@@ -93,7 +93,6 @@ async def list_reports(principal: Principal, wanted: ReportFilter, *, platform: 
 
 class GroupPage(NamedTuple):
     groups: Sequence[ReportGroup]
-    page: PageRequest
     total: int
     report: Report
 
@@ -117,12 +116,11 @@ async def report_groups(
         level = min(1, depth) if report.plan.hierarchical else depth
         found = [each for each in groups if len(each.values) == level]
     start = page.size * page.number
-    return GroupPage(found[start : start + page.size], page, len(found), report)
+    return GroupPage(found[start : start + page.size], len(found), report)
 
 
 class RowPage(NamedTuple):
     rows: Sequence[Row]
-    page: PageRequest
     total: int
 
 
@@ -144,7 +142,7 @@ async def report_rows(
     found: list[Row] = []
     async for batch in platform.storage.search_page(principal.tenant, report.job, first=first + start, count=count):
         found += [{key: read(version) for key, read in readers} for version in batch]
-    return RowPage(found, page, total)
+    return RowPage(found, total)
 
 
 async def cancel_report(principal: Principal, report_id: UUID, *, platform: Platform) -> SearchJob:

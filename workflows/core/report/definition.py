@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple, cast
 
 from cyoda import jsonio
+from cyoda.clock import moment_of_micros
 from cyoda.errors import BadRequest, ConditionTypeMismatch, InvalidCondition, InvalidFieldPath, InvalidReportDefinition
 from cyoda.jsonio import Json
 from workflows.core.entity import ModelKey
@@ -31,7 +32,6 @@ _NAMES = ("name", "column", "columnName", "fieldName", "fullPath", "columnPath")
 _DIRECTIONS = ("direction", "order", "sortOrder")
 _LEVELS = 4
 """Objects and lists around a name or a figure."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUSALS = (BadRequest, InvalidFieldPath, InvalidCondition, ConditionTypeMismatch)
 
 
@@ -263,7 +263,7 @@ def _moment(value: Json, read_instant: ReadInstant) -> datetime | None:
         value = int(value) if value.isascii() and value.isdigit() and len(value) < 19 else None
     if isinstance(value, int) and not isinstance(value, bool):
         try:
-            return _EPOCH + timedelta(milliseconds=value)
+            return moment_of_micros(value * 1000)
         except OverflowError:
             pass
     raise Untranslatable("neither a number of milliseconds nor a moment")
