@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,15 @@ from django.urls import Resolver404, resolve
 
 from tenants.ui.console.urls import urlpatterns as of_environments
 from tenants.ui.organisation.urls import urlpatterns as of_organisations
-from tests.browser.conftest import WORKFLOW, Site, Visit, Visits
+from tests.browser.conftest import WORKFLOW, Site, Visit, Visits, operator
 from tests.browser.looks import UNNAMED
 from tests.browser.test_console import enter
-from tests.pages import Sample
+from tests.pages import OPERATOR, Sample
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+STILL: Any = "reduce"
+"""A colour on its way to another is no finding."""
 SERIOUS = {"serious", "critical"}
 BUDGET_BYTES = 150_000
 """Of a first visit: the page and all it loads, as sent."""
@@ -64,8 +67,7 @@ def sample(visit: Visits, entity: tuple[str, str]) -> tuple[Visit, Sample]:
     """An owner's browser with scripts, and what it can open."""
     session = enter(visit, "Owner")
     state = session.page.context.storage_state()
-    still: Any = "reduce"  # a colour on its way to another is no finding
-    browser = visit(scripts=True, reduced_motion=still, storage_state=state)
+    browser = visit(scripts=True, reduced_motion=STILL, storage_state=state)
     entity_id, transaction = entity
     return browser, Sample(
         environment=session.path, model="envelope/1", entity=entity_id, transaction=transaction, workflow="parcel-life"
@@ -74,20 +76,31 @@ def sample(visit: Visits, entity: tuple[str, str]) -> tuple[Visit, Sample]:
 
 def test_every_page_is_accessible_fits_and_is_light(sample: tuple[Visit, Sample]) -> None:
     browser, places = sample
+    assert faulty(browser, places.pages()) == {}
+
+
+def test_so_is_every_page_of_operators(visit: Visits) -> None:
+    state = operator(visit).page.context.storage_state()
+    browser = visit(scripts=True, reduced_motion=STILL, storage_state=state)
+    assert faulty(browser, OPERATOR) == {}
+
+
+def faulty(browser: Visit, pages: Mapping[str, str]) -> dict[str, list[Any]]:
+    """By the names of the pages what is wrong with them."""
     network = browser.page.context.new_cdp_session(browser.page)
     network.send("Network.enable")
     network.send("Network.setCacheDisabled", {"cacheDisabled": True})
     sizes: list[int] = []
     network.on("Network.loadingFinished", lambda event: sizes.append(event["encodedDataLength"]))
     faults: dict[str, list[Any]] = {}
-    for name, path in places.pages().items():
+    for name, path in pages.items():
         sizes.clear()
         found = list(faults_of(browser, path))
         if sum(sizes) > BUDGET_BYTES + HEAVIER.get(name, 0):
             found.append(f"{sum(sizes)} bytes")
         if found:
             faults[name] = found
-    assert faults == {}
+    return faults
 
 
 def faults_of(browser: Visit, path: str) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -106,6 +107,7 @@ async def test_a_definition_is_kept_as_it_was_sent_under_a_name(api: httpx.Async
     answer = await api.get(f"{REPORTS}/definitions/{name}")
     assert ok(answer)["content"] == SALES | {"requestClass": "nobel-prize.1"}
     assert '"kept":1.5' in answer.text
+    assert answer.json()["_links"]["self"]["href"] == str(answer.url)
     refused(await api.post(f"{REPORTS}/definitions?name=sales", json={"requestClass": "nobel-prize.1"}), 409,
             "REPORT_DEFINITION_EXISTS", definitionId=name)  # fmt: skip
     other = await defined(api, "other", description="")
@@ -336,6 +338,13 @@ async def test_what_cannot_be_translated_is_refused_with_its_place(api: httpx.As
         refused(answer, 422, "INVALID_REPORT_DEFINITION")
         assert answer.json()["detail"].startswith(f"INVALID_REPORT_DEFINITION: {reason}"), (case, answer.text)
     assert await history(api) == []
+
+
+async def test_a_link_leads_back_whatever_is_in_a_name(api: httpx.AsyncClient) -> None:
+    name = quote(await defined(api, "a?b#c d/e%41"), safe="")
+    answer = await api.get(f"{REPORTS}/definitions/{name}")
+    again = ok(await api.get(answer.json()["_links"]["self"]["href"]))
+    assert again == ok(answer)
 
 
 async def test_hostile_definitions_and_names_are_answered_like_others(api: httpx.AsyncClient, sales: list[str]) -> None:
