@@ -13,7 +13,7 @@ from tests.browser.conftest import PASSWORD, Site, Visit, Visits, invite, operat
 from tests.browser.looks import check
 
 FLOW = {
-    "version": "1.3", "name": "crate-life", "initialState": "PACKED",
+    "version": "1.3", "name": "box-life", "initialState": "PACKED",
     "states": {
         "PACKED": {"transitions": [{"name": "SEND", "next": "SENT", "manual": True, "processors": [
             {"name": "label", "executionMode": "SYNC", "config": {"calculationNodesTags": "printer"}}]}]},
@@ -25,21 +25,21 @@ FLOW = {
 @pytest.fixture(scope="module")
 def api(site: Site) -> Iterator[httpx.Client]:
     """A client of the organisation, with a model and one run."""
-    api = httpx.Client(base_url=site.node.api, headers={"Authorization": f"Bearer {site.node.token()}"})
-    api.post("/model/import/JSON/SAMPLE_DATA/crate/1", json={"n": 1}).raise_for_status()
-    api.put("/model/crate/1/lock").raise_for_status()
-    body = {"importMode": "REPLACE", "workflows": [FLOW]}
-    api.post("/model/crate/1/workflow/import", json=body).raise_for_status()
-    send(api)
-    yield api
-    api.close()
+    headers = {"Authorization": f"Bearer {site.node.token()}"}
+    with httpx.Client(base_url=site.node.api, headers=headers) as api:
+        api.post("/model/import/JSON/SAMPLE_DATA/box/1", json={"n": 1}).raise_for_status()
+        api.put("/model/box/1/lock").raise_for_status()
+        body = {"importMode": "REPLACE", "workflows": [FLOW]}
+        api.post("/model/box/1/workflow/import", json=body).raise_for_status()
+        send(api)
+        yield api
 
 
 def send(api: httpx.Client) -> str:
-    """Make a crate; nobody prints its label."""
-    crate = api.post("/entity/JSON/crate/1", json={"n": 1}).json()[0]["entityIds"][0]
-    assert api.put(f"/entity/JSON/{crate}/SEND", json={"n": 2}).status_code == 503
-    return crate
+    """Make a box; nobody prints its label."""
+    box = api.post("/entity/JSON/box/1", json={"n": 1}).json()[0]["entityIds"][0]
+    assert api.put(f"/entity/JSON/{box}/SEND", json={"n": 2}).status_code == 503
+    return box
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_a_page_shows_what_happens_unless_it_is_held_and_asks_when_there_is_no_s
 ) -> None:
     browser, base = there
     page, rows = browser.page, browser.page.locator(".run-table tbody tr")
-    browser.open(f"{base}runs/?model=crate")
+    browser.open(f"{base}runs/?model=box")
     status = page.locator("live-status")
     expect(status).to_have_attribute("data-state", "live")
     seen = rows.count()
@@ -88,13 +88,13 @@ def test_a_page_shows_what_happens_unless_it_is_held_and_asks_when_there_is_no_s
 def test_each_page_is_as_wide_as_its_window_and_readable_in_both_themes(
     there: tuple[Visit, str], api: httpx.Client
 ) -> None:
-    crate = send(api)
-    message = api.post("/message/new/crates.sent", json={"payload": {"n": 1}, "metaData": {"to": "Ann"}}).json()
+    box = send(api)
+    message = api.post("/message/new/boxs.sent", json={"payload": {"n": 1}, "metaData": {"to": "Ann"}}).json()
     browser, base = there
     failed = api.get("/audit/transactions").json()["items"][0]["transactionId"]
     paths = [
-        "runs/", "runs/?status=OPEN&model=crate", f"runs/{failed}/", "members/", "applications/",
-        "messages/", f"messages/{message[0]['entityIds'][0]}/", "messages/new", f"entities/{crate}/history",
+        "runs/", "runs/?status=OPEN&model=box", f"runs/{failed}/", "members/", "applications/",
+        "messages/", f"messages/{message[0]['entityIds'][0]}/", "messages/new", f"entities/{box}/history",
         "provisioning",
     ]  # fmt: skip
     for scheme, width in (("light", 320), ("dark", 1280)):
