@@ -20,6 +20,7 @@ from tests.pages import OPERATOR, Sample
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 RULES = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+LIFE = "envelope-life"
 STILL: Any = "reduce"
 """A colour on its way to another is no finding."""
 SERIOUS = {"serious", "critical"}
@@ -56,7 +57,7 @@ def entity(site: Site) -> tuple[str, str]:
         document = {"to": "Ann", "weight": 1.5, "stops": [{"city": "Berlin"}], "note": None}
         api.post("/model/import/JSON/SAMPLE_DATA/envelope/1", json=document).raise_for_status()
         api.put("/model/envelope/1/lock").raise_for_status()
-        body = {"importMode": "REPLACE", "workflows": [WORKFLOW]}
+        body = {"importMode": "REPLACE", "workflows": [WORKFLOW | {"name": LIFE}]}
         api.post("/model/envelope/1/workflow/import", json=body).raise_for_status()
         made = api.post("/entity/JSON/envelope/1", json=[document] * 60).json()[0]
         return made["entityIds"][0], made["transactionId"]
@@ -70,7 +71,7 @@ def sample(visit: Visits, entity: tuple[str, str]) -> tuple[Visit, Sample]:
     browser = visit(scripts=True, reduced_motion=STILL, storage_state=state)
     entity_id, transaction = entity
     return browser, Sample(
-        environment=session.path, model="envelope/1", entity=entity_id, transaction=transaction, workflow="parcel-life"
+        environment=session.path, model="envelope/1", entity=entity_id, transaction=transaction, workflow=LIFE
     )
 
 
